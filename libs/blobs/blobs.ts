@@ -1,0 +1,50 @@
+/**
+ * Large bytes under names that the server makes: `runs/<run>/…` or `artifacts/<sha256>`. One contract for several
+ * implementations. A blob is either complete or absent: readers never see a part of one.
+ */
+export interface Blobs {
+  /** Opens an upload, or takes up one that broke off; one writer a name at a time, the newest wins. */
+  upload(name: string, totalBytes: number): Promise<Upload>;
+  stat(name: string): Promise<{ readonly bytes: number } | undefined>;
+  /** Throws {@link BlobMissing}. */
+  read(name: string, range?: { readonly offset: number; readonly bytes: number }): Promise<Buffer>;
+  /** Complete blobs below a prefix that ends in `/`. */
+  list(prefix: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
+  delete(name: string): Promise<void>;
+  deletePrefix(prefix: string): Promise<void>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Upload {
+  /** All bytes before this offset are durable; the writer goes on here. */
+  readonly durableBytes: number;
+  /** The name is complete already: nothing to send. */
+  readonly complete: boolean;
+  /** CRC-32 of everything before `durableBytes`. */
+  readonly crc32: number;
+  /** `offset` must be where the last write ended. May be called again before it resolves; writes keep their order. */
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Syncs; answers the new durable offset. */
+  sync(): Promise<number>;
+  /** Syncs, compares length and CRC-32, makes the blob appear. Throws {@link ChecksumMismatch} and forgets the bytes. */
+  commit(crc32: number): Promise<void>;
+  /** Keeps what is durable for a later try. */
+  close(): Promise<void>;
+}
+
+export class BlobMissing extends Error {
+  override readonly name = 'BlobMissing';
+}
+export class ChecksumMismatch extends Error {
+  override readonly name = 'ChecksumMismatch';
+}
+export class OffsetMismatch extends Error {
+  override readonly name = 'OffsetMismatch';
+}
+export class StorageFull extends Error {
+  override readonly name = 'StorageFull';
+}
+export class UploadSuperseded extends Error {
+  override readonly name = 'UploadSuperseded';
+}

@@ -1,0 +1,147 @@
+/**
+ * The bus: durable, ordered work. One contract for several implementations.
+ *
+ * A *stream* is an append-only log of messages, each with a *subject* (for us: a run) and a position that grows over
+ * the whole stream. A *group* works through a stream subject by subject: at any time one worker holds the lease of a
+ * subject, gets its messages in order, and commits the position it has finished **together with its state**, so that
+ * work and memory of the work cannot come apart. A *tail* reads without a lease and leaves no trace.
+ */
+export interface Bus {
+  /** Resolves when every message is durable. A message whose id is known in its subject is not stored again. */
+  publish(stream: string, messages: readonly OutgoingMessage[]): Promise<readonly PublishResult[]>;
+  /** Declares a group (idempotent). A message of a `work` stream is kept until every declared group has committed past it. */
+  group(stream: string, name: string, options?: Partial<GroupOptions>): Promise<Group>;
+  /** Messages after `after` (exclusive), then live ones. `subject` narrows to one subject. */
+  tail(stream: string, options: TailOptions): AsyncIterable<Message>;
+  /** Position of the newest message of a stream; 0 when it never had one. */
+  head(stream: string): Promise<number>;
+  /** Position before the oldest message that is still kept: a tail from an older cursor has missed something. */
+  floor(stream: string): Promise<number>;
+  kv(bucket: string): KeyValue;
+  /** Removes every message, lease, state and dead letter of a subject, in all streams. */
+  deleteSubject(subject: string): Promise<void>;
+  /** Throws when the bus cannot take a message now. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `work`: kept until all groups are past it. `recent`: the newest are kept, for tails. */
+export interface StreamOptions {
+  readonly retention: 'work' | 'recent';
+  /** For `recent`. */
+  readonly maxMessages?: number;
+}
+
+/** The streams of the house. */
+export const streams = {
+  /** Records as probes sent them; subject = run id. Groups: `ledger`, `judge`. */
+  records: { retention: 'work' },
+  /** Findings that are in ClickHouse; subject = run id. Group: `alerts`. */
+  findings: { retention: 'work' },
+  /** What changed, after it is in ClickHouse; subject = run id. Tailed by the dashboard. */
+  live: { retention: 'recent', maxMessages: 200_000 },
+  /** Wishes to probes; subject = run id. Tailed by the collector. */
+  control: { retention: 'recent', maxMessages: 10_000 },
+} as const satisfies Record<string, StreamOptions>;
+
+export type StreamName = keyof typeof streams;
+
+export interface OutgoingMessage {
+  readonly subject: string;
+  /** Unique within its subject, at most 200 bytes. */
+  readonly id: string;
+  readonly body: Uint8Array;
+}
+
+export interface PublishResult {
+  readonly position: number;
+  readonly duplicate: boolean;
+}
+
+export interface Message {
+  readonly subject: string;
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly position: number;
+  /** When it became durable, milliseconds since the epoch, by the service's clock. */
+  readonly timeMs: number;
+}
+
+export interface GroupOptions {
+  readonly leaseMs: number;
+  /** After so many deliveries of the same first message without a commit it becomes a dead letter. */
+  readonly maxDeliveries: number;
+}
+
+export interface TakeOptions {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  /** Waits so long for work before it answers undefined. */
+  readonly waitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Group {
+  /** Leases one subject that has uncommitted messages and that nobody holds; the longest waiting first. */
+  take(options: TakeOptions): Promise<Lease | undefined>;
+  /** The state last committed for a subject. */
+  state(subject: string): Promise<Uint8Array | undefined>;
+  deadLetters(): Promise<readonly DeadLetter[]>;
+  depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }>;
+}
+
+export interface Lease {
+  readonly subject: string;
+  /** In order, from the first uncommitted one; never empty. */
+  readonly messages: readonly Message[];
+  /** How often the first message has been delivered, this time included. */
+  readonly deliveries: number;
+  /** What the last commit of this subject left. */
+  readonly state: Uint8Array | undefined;
+  /**
+   * Finishes all messages up to `position` and saves `state` in one step. The lease stays until `release`.
+   * Throws {@link LeaseLost} when the lease expired or moved to another worker; nothing is saved then.
+   */
+  commit(position: number, state?: Uint8Array): Promise<void>;
+  /** Long work calls this before the lease runs out. Throws {@link LeaseLost}. */
+  extend(): Promise<void>;
+  /** Gives the subject back; with a delay nobody gets it before. */
+  release(delayMs?: number): Promise<void>;
+  /** Sets one message aside with the reason, and commits past it. */
+  reject(position: number, reason: string, state?: Uint8Array): Promise<void>;
+}
+
+export interface DeadLetter {
+  readonly message: Message;
+  readonly reason: string;
+  readonly timeMs: number;
+}
+
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+export class BusFull extends Error {
+  override readonly name = 'BusFull';
+}
+
+/** Small durable values, each with a revision for compare-and-set. */
+export interface KeyValue {
+  get(key: string): Promise<Entry | undefined>;
+  /** `expectedRevision` 0 means: only if absent. Answers undefined when the revision differs. */
+  put(key: string, value: Uint8Array, expectedRevision?: number): Promise<number | undefined>;
+  delete(key: string): Promise<void>;
+  entries(prefix?: string): AsyncIterable<Entry>;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly revision: number;
+}
+
+export interface TailOptions {
+  readonly after: number;
+  readonly subject?: string;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,88 @@
+/**
+ * Bodies of the JSON streams. `records` carries protobuf envelopes (`proto/stagewatch/v1/envelope.proto`); these are
+ * the others. Numbers that may be NaN or infinite are `JsonNumber`s of `math/json-number`: a number, or `"nan"`,
+ * `"inf"`, `"-inf"`.
+ */
+type JsonNumber = number | 'nan' | 'inf' | '-inf';
+
+export interface FindingBody {
+  /** `<run>.<attempt>.<kind>.<step>…`: the same finding has the same id however often it is computed. */
+  readonly id: string;
+  readonly run: string;
+  readonly attempt: number;
+  readonly step: number;
+  readonly onset: number;
+  readonly kind: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly detail?: string;
+  readonly provisional: boolean;
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly evidence: Readonly<Record<string, number | string>>;
+  readonly text: string;
+  /** Milliseconds since the epoch, when the record that caused it was received. */
+  readonly timeMs: number;
+  readonly runName: string;
+  readonly project: string;
+}
+
+/** One line of a chart: columns of equal length, steps ascending. */
+export interface SeriesDelta {
+  readonly name: string;
+  readonly key: string;
+  readonly attempt: number;
+  readonly rank: number;
+  readonly steps: readonly number[];
+  readonly values: readonly JsonNumber[];
+  /** Error bounds, for measured readings. */
+  readonly bounds?: readonly JsonNumber[];
+  readonly source: 'log' | 'analyzer' | 'probe';
+}
+
+export interface RunBody {
+  readonly run: string;
+  readonly name: string;
+  readonly project: string;
+  readonly framework: string;
+  readonly attempt: number;
+  readonly status: 'running' | 'finished' | 'failed' | 'interrupted' | 'lost';
+  readonly stage: string;
+  readonly stageDetail: string;
+  readonly step: number;
+  readonly plannedSteps: number;
+  readonly createdMs: number;
+  readonly seenMs: number;
+  readonly optimizer: Readonly<Record<string, number | string | boolean>>;
+  readonly loss: { readonly kind: string; readonly reduction: string; readonly halved: boolean };
+  readonly batchSize: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Which instruments run, and why the others do not. */
+export interface InstrumentBody {
+  readonly instrument: string;
+  readonly on: boolean;
+  readonly reason: string;
+}
+
+/** One message of the stream `live`: published after the rows it speaks of are in ClickHouse. */
+export type LiveBody =
+  | { readonly kind: 'run'; readonly run: RunBody }
+  | { readonly kind: 'series'; readonly series: readonly SeriesDelta[] }
+  | { readonly kind: 'finding'; readonly finding: FindingBody }
+  | { readonly kind: 'instruments'; readonly attempt: number; readonly instruments: readonly InstrumentBody[] }
+  | { readonly kind: 'deleted' };
+
+/** One message of the stream `control`. */
+export type ControlBody =
+  | { readonly kind: 'snapshot-now'; readonly reason: string }
+  | { readonly kind: 'cadence'; readonly fromStep: number; readonly everySteps: number; readonly factor: number }
+  | { readonly kind: 'stop-sending'; readonly reason: string };
+
+export function encodeJson(body: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(body));
+}
+
+export function decodeJson<T>(bytes: Uint8Array): T {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as T;
+}

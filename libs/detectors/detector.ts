@@ -1,0 +1,71 @@
+/** What a detector sees and says. Pure data: no clock, no random numbers, no I/O. */
+
+/** Constants of the run that judgements depend on. */
+export interface RunFacts {
+  readonly loss: 'mse' | 'cross-entropy' | 'unknown';
+  readonly optimizer: OptimizerFacts;
+  readonly batch: 'full' | number;
+}
+
+export interface OptimizerFacts {
+  /** `sgd`, `adam`, `adamw`, `nadam`, `rmsprop`, or any other name, which has no threshold. */
+  readonly name: string;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly decoupledDecay: boolean;
+}
+
+/** Everything known at one step: readings by name (key empty). Steps never decrease within an attempt. */
+export interface StepReadings {
+  readonly step: number;
+  readonly readings: Readonly<Record<string, number>>;
+}
+
+/** What happened to the run itself, in the order of the log. */
+export type RunEvent =
+  | { readonly kind: 'lost'; readonly step: number; readonly silentMs: number }
+  | { readonly kind: 'returned'; readonly step: number; readonly silentMs: number }
+  | { readonly kind: 'resumed'; readonly step: number; readonly attempt: number }
+  | {
+      readonly kind: 'gap';
+      readonly step: number;
+      readonly points: number;
+      readonly snapshots: number;
+      readonly records: number;
+      readonly reason: string;
+    }
+  | { readonly kind: 'ended'; readonly step: number; readonly status: string };
+
+export type Severity = 'info' | 'warning' | 'critical';
+
+export interface Finding {
+  readonly step: number;
+  readonly onset: number;
+  readonly kind: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly detail?: string;
+  readonly provisional: boolean;
+  readonly severity: Severity;
+  readonly evidence: Readonly<Record<string, number | string>>;
+  readonly text: string;
+}
+
+/** A pure state machine. `State` is plain JSON: saved with the position, restored anywhere. */
+export interface Detector<State> {
+  readonly name: string;
+  initial(facts: RunFacts): State;
+  /** Never changes `state`; answers the next one. */
+  onReadings?(state: State, input: StepReadings, facts: RunFacts): Step<State>;
+  onEvent?(state: State, event: RunEvent, facts: RunFacts): Step<State>;
+}
+
+export interface Step<State> {
+  readonly state: State;
+  readonly findings: readonly Finding[];
+}

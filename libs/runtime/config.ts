@@ -1,0 +1,80 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+
+/**
+ * The one place that reads the environment. Names carry their units; flags of the command line win over it.
+ * Port 0 means any free port.
+ */
+const schema = z.object({
+  STAGEWATCH_DATA: z.string().default('./stagewatch-data'),
+  STAGEWATCH_HOST: z.string().default('127.0.0.1'),
+  STAGEWATCH_PORT_GRPC: port.default(7581),
+  STAGEWATCH_PORT_HTTP: port.default(7580),
+  STAGEWATCH_PORT_CLICKHOUSE: port.default(7582),
+  STAGEWATCH_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** 0 keeps everything. */
+  STAGEWATCH_KEEP_DAYS: z.coerce.number().min(0).default(0),
+  /** Loopback and private webhook addresses are refused unless this says otherwise. */
+  STAGEWATCH_ALERTS_ALLOW_PRIVATE: z.stringbool().default(false),
+  /** Bearer token that every door asks for; required on any address other than loopback. */
+  STAGEWATCH_TOKEN: z.string().min(16).optional(),
+  STAGEWATCH_MAX_MESSAGE_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(8 * 1024 * 1024),
+  STAGEWATCH_MAX_BLOB_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(16 * 1024 ** 3),
+  STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
+  STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
+  STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
+});
+
+export interface Config {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly ports: { readonly grpc: number; readonly http: number; readonly clickhouse: number };
+  readonly logLevel: string;
+  readonly keepDays: number;
+  readonly alertsAllowPrivate: boolean;
+  readonly token: string | undefined;
+  readonly limits: {
+    readonly messageBytes: number;
+    readonly blobBytes: number;
+    readonly metricsPerRun: number;
+    readonly streams: number;
+  };
+  readonly lostAfterMs: number;
+  readonly engine: { readonly memoryBytes: number; readonly threads: number | undefined };
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readConfig(overrides: Environment = {}, environment: Environment = process.env): Config {
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  const e = schema.parse({ ...environment, ...given });
+  return {
+    dataDir: resolve(e.STAGEWATCH_DATA),
+    host: e.STAGEWATCH_HOST,
+    ports: { grpc: e.STAGEWATCH_PORT_GRPC, http: e.STAGEWATCH_PORT_HTTP, clickhouse: e.STAGEWATCH_PORT_CLICKHOUSE },
+    logLevel: e.STAGEWATCH_LOG_LEVEL,
+    keepDays: e.STAGEWATCH_KEEP_DAYS,
+    alertsAllowPrivate: e.STAGEWATCH_ALERTS_ALLOW_PRIVATE,
+    token: e.STAGEWATCH_TOKEN,
+    limits: {
+      messageBytes: e.STAGEWATCH_MAX_MESSAGE_BYTES,
+      blobBytes: e.STAGEWATCH_MAX_BLOB_BYTES,
+      metricsPerRun: e.STAGEWATCH_MAX_METRICS_PER_RUN,
+      streams: e.STAGEWATCH_MAX_STREAMS,
+    },
+    lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    engine: { memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2, threads: e.STAGEWATCH_ENGINE_THREADS },
+  };
+}

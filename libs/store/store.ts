@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream';
+import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
+
+/** ClickHouse, embedded or a server: the same promises. */
+export interface Store {
+  /**
+   * Resolves when the rows are in ClickHouse. Rows of many callers travel in one batch (limits by rows, bytes and
+   * age); weather is retried inside; a full disk or a refused row throws a StagewatchError.
+   */
+  write<T extends TableName>(table: T, rows: readonly TableRows[T][]): Promise<void>;
+  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]>;
+  run(run: string): Promise<RunRow | undefined>;
+  /** By step, then by time. */
+  findings(run: string): Promise<readonly FindingRow[]>;
+  instruments(run: string, attempt: number): Promise<readonly InstrumentRow[]>;
+  /** Names, keys and sizes of everything that can be drawn for a run: logged numbers and readings. */
+  seriesNames(run: string): Promise<readonly SeriesName[]>;
+  /** Points of one series in step order; when there are more than `maxPoints` in the range, the extremes of each bucket are kept. */
+  series(query: SeriesQuery): Promise<SeriesPoints>;
+  /** A foreign, read-only query: gated, limited in time, on connections of its own. Bytes in the asked format. */
+  query(request: ForeignQuery): Promise<Readable>;
+  deleteRun(run: string): Promise<void>;
+  /** Removes finished runs that were last seen before, and says which. */
+  runsSeenBefore(timeMs: number): Promise<readonly string[]>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SeriesName {
+  readonly name: string;
+  readonly key: string;
+  readonly source: 'log' | 'analyzer' | 'probe';
+  readonly points: number;
+}
+
+export interface SeriesQuery {
+  readonly run: string;
+  readonly name: string;
+  readonly key?: string;
+  readonly fromStep?: number;
+  readonly toStep?: number;
+  readonly maxPoints?: number;
+}
+
+export interface SeriesPoints {
+  readonly name: string;
+  readonly key: string;
+  readonly source: 'log' | 'analyzer' | 'probe';
+  readonly attempts: readonly number[];
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+  /** NaN where there is none. */
+  readonly bounds: readonly number[];
+  readonly timesMs: readonly number[];
+  /** True when points were left out. */
+  readonly thinned: boolean;
+}
+
+export interface ForeignQuery {
+  readonly sql: string;
+  readonly format?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly maxSeconds?: number;
+  readonly signal?: AbortSignal;
+}
