@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { isPreconditioned, stabilityThreshold, type ThresholdOptimizer } from './stability-threshold.js';
+
+interface GoldenRow {
+  opt: 'gd' | 'polyak' | 'nesterov' | 'adam' | 'nadam';
+  eta: number;
+  beta: number;
+  dampening: number;
+  Theta: number;
+}
+
+const golden = JSON.parse(readFileSync('test/golden/thresholds.json', 'utf8')) as { rows: GoldenRow[] };
+const plain: ThresholdOptimizer = { name: 'sgd', momentum: 0, dampening: 0, nesterov: false, beta1: 0 };
+
+function fromGolden(row: GoldenRow): ThresholdOptimizer {
+  if (row.opt === 'adam' || row.opt === 'nadam') return { ...plain, name: row.opt, beta1: row.beta };
+  return { ...plain, momentum: row.beta, dampening: row.dampening, nesterov: row.opt === 'nesterov' };
+}
+
+describe('stabilityThreshold', () => {
+  it.each(golden.rows)('golden: $opt, eta $eta, beta $beta, dampening $dampening', (row) => {
+    const threshold = stabilityThreshold(fromGolden(row), row.eta)!;
+    expect(Math.abs(threshold / row.Theta - 1)).toBeLessThan(1e-12);
+  });
+
+  it('is where the iteration of a dampened Nesterov step begins to grow', () => {
+    for (const [beta, damp] of [
+      [0.9, 0.5],
+      [0.5, 0.9],
+      [0.3, 0.1],
+    ] as const) {
+      const eta = 0.1;
+      const threshold = stabilityThreshold({ ...plain, momentum: beta, dampening: damp, nesterov: true }, eta)!;
+      const grows = (curvature: number): boolean => {
+        let [theta, velocity] = [1, 0];
+        for (let step = 0; step < 20_000; step++) {
+          velocity = beta * velocity + (1 - damp) * curvature * theta;
+          theta -= eta * (curvature * theta + beta * velocity);
+        }
+        return !(Math.abs(theta) < 1);
+      };
+      expect([grows(0.999 * threshold), grows(1.001 * threshold)]).toEqual([false, true]);
+    }
+  });
+
+  it('takes RMSprop as its momentum says', () => {
+    expect(stabilityThreshold({ ...plain, name: 'rmsprop' }, 0.01)).toBe(200);
+    expect(stabilityThreshold({ ...plain, name: 'rmsprop', momentum: 0.9 }, 0.01)).toBeCloseTo(380, 9);
+  });
+
+  it('has no value for an unknown optimizer or an impossible constant', () => {
+    expect(stabilityThreshold({ ...plain, name: 'lion' }, 0.1)).toBeUndefined();
+    for (const rate of [Number.NaN, Number.POSITIVE_INFINITY, -1]) expect(stabilityThreshold(plain, rate)).toBeUndefined();
+    expect(stabilityThreshold({ ...plain, momentum: 1 }, 0.1)).toBeUndefined();
+    expect(stabilityThreshold({ ...plain, dampening: 1 }, 0.1)).toBeUndefined();
+    expect(stabilityThreshold({ ...plain, name: 'adam', beta1: 1 }, 0.1)).toBeUndefined();
+    expect(stabilityThreshold(plain, 0)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('knows which optimizers are judged on the preconditioned Hessian', () => {
+    expect(['sgd', 'Adam', 'adamw', 'nadam', 'rmsprop', 'lion'].map(isPreconditioned)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+});
