@@ -10,6 +10,8 @@ const port = z.coerce.number().int().min(0).max(65535);
 const schema = z.object({
   STAGEWATCH_DATA: z.string().default('./stagewatch-data'),
   STAGEWATCH_HOST: z.string().default('127.0.0.1'),
+  /** Where the commands that ask a running service find it. */
+  STAGEWATCH_URL: z.string().default('http://127.0.0.1:7580'),
   STAGEWATCH_PORT_GRPC: port.default(7581),
   STAGEWATCH_PORT_HTTP: port.default(7580),
   STAGEWATCH_PORT_CLICKHOUSE: port.default(7582),
@@ -40,6 +42,7 @@ const schema = z.object({
 export interface Config {
   readonly dataDir: string;
   readonly host: string;
+  readonly url: string;
   readonly ports: { readonly grpc: number; readonly http: number; readonly clickhouse: number };
   readonly logLevel: string;
   readonly keepDays: number;
@@ -63,6 +66,7 @@ export function readConfig(overrides: Environment = {}, environment: Environment
   return {
     dataDir: resolve(e.STAGEWATCH_DATA),
     host: e.STAGEWATCH_HOST,
+    url: e.STAGEWATCH_URL,
     ports: { grpc: e.STAGEWATCH_PORT_GRPC, http: e.STAGEWATCH_PORT_HTTP, clickhouse: e.STAGEWATCH_PORT_CLICKHOUSE },
     logLevel: e.STAGEWATCH_LOG_LEVEL,
     keepDays: e.STAGEWATCH_KEEP_DAYS,

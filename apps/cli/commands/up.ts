@@ -1,0 +1,35 @@
+import { once } from 'node:events';
+import { exitCodes, type Command } from '../command.js';
+import { startService, type Service } from '../service.js';
+import { serviceConfig, serviceOptions } from '../service-options.js';
+import type { Config } from '#runtime/config.js';
+
+export const upCommand: Command = {
+  name: 'up',
+  usage: '[OPTIONS]',
+  summary: 'Start the whole service on a data folder.',
+  description: 'Runs until Ctrl-C; then everything that was received is made durable. A second Ctrl-C forces the end.',
+  options: serviceOptions,
+  maxPositionals: 0,
+  async run(invocation) {
+    const { io } = invocation;
+    const config = serviceConfig(invocation);
+    const startedMs = performance.now();
+    const service = await startService(config);
+    io.out(announcement(service, config, performance.now() - startedMs));
+    if (!io.signal.aborted) await once(io.signal, 'abort');
+    await service.close();
+    return exitCodes.ok;
+  },
+};
+
+export function announcement(service: Service, config: Config, tookMs: number): string {
+  return [
+    `Stagewatch is ready (${(tookMs / 1000).toFixed(1)} s)`,
+    `  page and API    ${service.pageUrl}`,
+    `  probes (gRPC)   ${config.host}:${service.ports.grpc}`,
+    `  ClickHouse HTTP ${config.host}:${service.ports.clickhouse} (read-only)`,
+    `  data            ${config.dataDir}`,
+    '',
+  ].join('\n');
+}

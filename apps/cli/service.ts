@@ -1,0 +1,61 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createAnalyzer } from '#analyzer/index.js';
+import { openFileBlobs } from '#blobs/index.js';
+import { openLmdbBus } from '#bus/index.js';
+import { createCollector } from '#collector/index.js';
+import { createAlerts } from '#dashboard/alerts/index.js';
+import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
+import { createDashboard } from '#dashboard/index.js';
+import type { Config } from '#runtime/config.js';
+import { createLogger } from '#runtime/logging.js';
+import { Metrics } from '#runtime/metrics.js';
+import { openEmbeddedStore } from '#store/index.js';
+import { lockDataFolder } from './data-folder-lock.js';
+
+export interface Service {
+  readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
+  readonly pageUrl: string;
+  close(): Promise<void>;
+}
+
+/** The whole service, embedded: every part in this process, on one data folder. Closes in the reverse order of starting. */
+export async function startService(config: Config): Promise<Service> {
+  const logger = createLogger({ level: config.logLevel });
+  const metrics = new Metrics();
+  const opened: { close(): Promise<void> | void }[] = [];
+  const close = async (): Promise<void> => {
+    for (const part of opened.splice(0).reverse()) await part.close();
+  };
+  const keep = <T extends { close(): Promise<void> | void }>(part: T): T => {
+    opened.push(part);
+    return part;
+  };
+  try {
+    const lock = lockDataFolder(config.dataDir);
+    keep({ close: () => lock.release() });
+    mkdirSync(config.dataDir, { recursive: true });
+    const parts = { config, logger, metrics };
+    const bus = keep(await openLmdbBus({ path: join(config.dataDir, 'bus'), logger }));
+    const blobs = keep(await openFileBlobs({ path: join(config.dataDir, 'blobs') }));
+    const store = keep(await openEmbeddedStore({ path: join(config.dataDir, 'clickhouse'), logger, metrics }));
+    const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
+    await analyzer.start();
+    const alerts = keep(createAlerts({ ...parts, bus }));
+    await alerts.start();
+    const collector = keep(createCollector({ ...parts, bus, blobs }));
+    await collector.start();
+    const door = keep(createClickHouseDoor({ ...parts, store }));
+    await door.start();
+    const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts }));
+    await dashboard.start();
+    return {
+      ports: { http: dashboard.port, grpc: collector.port, clickhouse: door.port },
+      pageUrl: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${dashboard.port}/`,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '#runtime/package-root.js';
+
+/**
+ * Parts of the system that some tests need. A test that does not find its part is skipped and says so at the end of
+ * `npm run check`; in CI nothing may be left out.
+ */
+export function leftOut(what: string, forWantOf: string): void {
+  const folder = join(packageRoot, 'node_modules/.cache');
+  mkdirSync(folder, { recursive: true });
+  appendFileSync(join(folder, 'left-out.txt'), `${what}: for want of ${forWantOf}\n`);
+}
+
+/** The first of the paths that exists. */
+export function findFile(what: string, forWantOf: string, paths: readonly string[]): string | undefined {
+  const found = paths.find((path) => existsSync(path));
+  if (found === undefined) leftOut(what, forWantOf);
+  return found;
+}
+
+export function findChromium(what: string): string | undefined {
+  return findFile(what, 'Chromium (apt-get install chromium)', ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']);
+}
+
+/** A Python that imports the modules; the first `python3` on the path need not be the one that sees Debian's packages. */
+export function findPython(what: string, modules: readonly string[]): string | undefined {
+  const candidates = [join(packageRoot, 'node_modules/.cache/py/bin/python'), '/usr/bin/python3', 'python3'];
+  for (const python of candidates) {
+    try {
+      execFileSync(python, ['-c', modules.map((module) => `import ${module}`).join('\n') || 'pass'], { stdio: 'ignore' });
+      return python;
+    } catch {
+      // The next one may see more.
+    }
+  }
+  leftOut(what, `a Python that imports ${modules.join(', ')}`);
+  return undefined;
+}
