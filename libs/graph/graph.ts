@@ -1,0 +1,132 @@
+/**
+ * A network as data: what every importer makes, what derivatives are taken of, and what executors run.
+ *
+ * A graph is immutable. Its values are named; a node makes exactly one value (an importer breaks an operator with several
+ * results into parts), so a node is known by the value that it makes.
+ */
+
+/** `float32` is a number: ONNX Runtime computes it in single precision and the reference interpreter in double. */
+export type DType = 'float32' | 'int64' | 'bool';
+
+/** One axis may stay free: the number of examples in the chunk that is being worked on. */
+export type Dim = number | 'batch';
+export type Shape = readonly Dim[];
+
+export interface ValueType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/**
+ * - `parameter`: a trained tensor, the θ that derivatives are taken by;
+ * - `data`: examples; `target`: what they should give;
+ * - `vector`: one parameter's part of a vector that the Hessian is multiplied with (tangent graphs only);
+ * - `kept`: a result of the primal graph that a tangent graph needs (tangent graphs only).
+ */
+export type Role = 'parameter' | 'data' | 'target' | 'vector' | 'kept';
+
+export interface GraphInput extends ValueType {
+  readonly name: string;
+  readonly role: Role;
+  /**
+   * How a target is written. `one-hot`: the probe set holds class indices and whoever feeds the graph writes row i as
+   * zeros with a 1 at the class of example i. `values`: the probe set's y as it is.
+   */
+  readonly encoding?: 'one-hot' | 'values';
+  /** The values that came with the model file, if any. */
+  readonly initial?: ConstantData;
+}
+
+export type ConstantData = Float32Array | Float64Array;
+
+/** Row-major; a constant has no free axis. */
+export interface GraphConstant extends ValueType {
+  readonly name: string;
+  readonly data: ConstantData;
+}
+
+export type Attribute = number | string | boolean | readonly number[] | Shape;
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+export interface GraphNode extends ValueType {
+  /** A name of the registry, `ops/registry.ts`. */
+  readonly op: string;
+  readonly inputs: readonly string[];
+  /** The value that it makes. */
+  readonly output: string;
+  readonly attributes: Attributes;
+}
+
+export interface GraphOutput extends ValueType {
+  readonly name: string;
+  /** The input, constant or node output that it shows. */
+  readonly value: string;
+  /** Of a forward graph, where the importer knows it. */
+  readonly meaning?: 'logits' | 'probabilities';
+}
+
+export interface Graph {
+  /** Parameters first, in the order of a snapshot's tensors. */
+  readonly inputs: readonly GraphInput[];
+  readonly constants: readonly GraphConstant[];
+  /** In an order in which they can be run. */
+  readonly nodes: readonly GraphNode[];
+  readonly outputs: readonly GraphOutput[];
+}
+
+/** The loss of one example, before the mean over examples. */
+export interface LossSpec {
+  readonly kind: 'cross-entropy' | 'mse';
+  /** Of squared errors: their sum over an example's outputs or their mean. Cross-entropy does not look at it. */
+  readonly reduction: 'sum-outputs' | 'mean-outputs';
+  /** Of squared errors: times one half. Cross-entropy does not look at it. */
+  readonly halved: boolean;
+}
+
+/** What a probe set looks like from outside. Sizes only, never its data. */
+export interface ProbeSetShape {
+  /** With the number of examples in front. */
+  readonly xShape: readonly number[];
+  readonly yShape: readonly number[];
+  /** `int64` for class indices, `float32` for targets; other names are refused. */
+  readonly yDtype: string;
+  /** Of class indices. */
+  readonly minClass?: number;
+  readonly maxClass?: number;
+  readonly classNames?: readonly string[];
+}
+
+/** Inputs `parameter`, `data`, `target`. Output names are given beside the graph. */
+export interface GradientGraph {
+  readonly graph: Graph;
+  /** Scalar: the SUM of the losses of the chunk's examples. Whoever adds up the chunks divides by all examples. */
+  readonly loss: string;
+  /** `[batch]`: the losses one by one, for a sum in double precision. */
+  readonly losses: string;
+  /** One for each parameter, in their order, of the parameter's shape: derivative of `loss`, so also a sum over examples. */
+  readonly gradients: readonly string[];
+}
+
+/** The part of a Hessian-vector product that depends on parameters and data only. Outputs: those of the gradient, and kept. */
+export interface PrimalGraph extends GradientGraph {
+  /** Outputs that a tangent graph takes as inputs under the same names (role `kept`). Some have the batch axis, some not. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * The part that depends on the vectors. Inputs: `kept` ones, those of `parameter`, `data` and `target` that are needed
+ * (look at `graph.inputs`), and the vectors. Outputs: H·v, again as a sum over the chunk's examples.
+ */
+export interface TangentGraph {
+  readonly graph: Graph;
+  /** `vectors[k][i]`: the input that takes the part of vector k that belongs to parameter i. */
+  readonly vectors: readonly (readonly string[])[];
+  /** `products[k][i]`: the output with the part of H·(vector k) that belongs to parameter i. */
+  readonly products: readonly (readonly string[])[];
+}
+
+export interface LinearizedGraph {
+  readonly primal: PrimalGraph;
+  /** For one vector; `forVectors(tangent, k)` makes one for k of them that shares what is kept. */
+  readonly tangent: TangentGraph;
+}
