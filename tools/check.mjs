@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const leftOutFile = 'node_modules/.cache/left-out.txt';
+/** @type {[name: string, command: string, args: string[]][]} */
 const steps = [
   ['format', 'npx', ['oxfmt', '--check', '.']],
   ['types and build', 'npm', ['run', '--silent', 'build']],
@@ -30,7 +31,9 @@ for (const [name, command, args] of steps) {
 const leftOut = existsSync(leftOutFile) ? [...new Set(readFileSync(leftOutFile, 'utf8').trim().split('\n'))] : [];
 console.log(`\n${done.join('\n')}`);
 if (leftOut.length > 0) console.log(`\nLeft out:\n${leftOut.map((line) => `  ${line}`).join('\n')}`);
-const failed = done.filter((line) => line.startsWith('FAILED')).length + (process.env.CI === 'true' && leftOut.length > 0 ? 1 : 0);
-if (process.env.CI === 'true' && leftOut.length > 0) console.log('\nIn CI nothing may be left out: .ci/run must install what is missing.');
+const failed =
+  done.filter((line) => line.startsWith('FAILED')).length + (process.env.CI === 'true' && leftOut.length > 0 ? 1 : 0);
+if (process.env.CI === 'true' && leftOut.length > 0)
+  console.log('\nIn CI nothing may be left out: .ci/run must install what is missing.');
 console.log(`\n${done.length - done.filter((line) => line.startsWith('FAILED')).length} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

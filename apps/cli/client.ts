@@ -22,12 +22,17 @@ export class ServiceClient {
     return (await (await this.fetch(path)).json()) as T;
   }
 
-  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+  async fetch(
+    path: string,
+    init: Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(this.base + path, { ...init, headers: { ...this.headers, ...init.headers } });
     } catch (error) {
-      throw new Error(`no service answers at ${this.base}; start one with 'stagewatch up', or name another with --url`, { cause: error });
+      throw new Error(`no service answers at ${this.base}; start one with 'stagewatch up', or name another with --url`, {
+        cause: error,
+      });
     }
     if (!response.ok) throw new Error(await refusal(response));
     return response;

@@ -4,7 +4,11 @@ import { UsageError, type Invocation, type OptionSpec } from './command.js';
 /** Flags of the commands that start the service. */
 export const serviceOptions = {
   data: { type: 'string', value: 'DIR', help: 'Data folder (STAGEWATCH_DATA; default ./stagewatch-data).' },
-  host: { type: 'string', value: 'HOST', help: 'Address to listen on (default 127.0.0.1). Any other than loopback needs STAGEWATCH_TOKEN.' },
+  host: {
+    type: 'string',
+    value: 'HOST',
+    help: 'Address to listen on (default 127.0.0.1). Any other than loopback needs STAGEWATCH_TOKEN.',
+  },
   'port-http': { type: 'string', value: 'N', help: 'Page and API (default 7580; 0 takes a free one).' },
   'port-grpc': { type: 'string', value: 'N', help: 'gRPC for probes (default 7581).' },
   'port-clickhouse': { type: 'string', value: 'N', help: 'ClickHouse-compatible HTTP, read-only (default 7582).' },
@@ -26,13 +30,16 @@ export function serviceConfig({ flags }: Invocation, defaults: Readonly<Record<s
         STAGEWATCH_KEEP_DAYS: flag('keep-days'),
         STAGEWATCH_LOG_LEVEL: flag('log-level'),
       },
-      { ...defaults, ...process.env },
+      undefined,
+      defaults,
     );
   } catch (error) {
     throw new UsageError(`a setting is not valid: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (!isLoopback(config.host) && config.token === undefined) {
-    throw new UsageError(`refusing to listen on ${config.host} without a token: set STAGEWATCH_TOKEN (at least 16 characters), or use 127.0.0.1`);
+    throw new UsageError(
+      `refusing to listen on ${config.host} without a token: set STAGEWATCH_TOKEN (at least 16 characters), or use 127.0.0.1`,
+    );
   }
   return config;
 }

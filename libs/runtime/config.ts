@@ -60,9 +60,14 @@ export interface Config {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export function readConfig(overrides: Environment = {}, environment: Environment = process.env): Config {
+/** `overrides` win over the environment, which wins over `defaults`. */
+export function readConfig(
+  overrides: Environment = {},
+  environment: Environment = process.env,
+  defaults: Environment = {},
+): Config {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
-  const e = schema.parse({ ...environment, ...given });
+  const e = schema.parse({ ...defaults, ...environment, ...given });
   return {
     dataDir: resolve(e.STAGEWATCH_DATA),
     host: e.STAGEWATCH_HOST,

@@ -8,6 +8,7 @@ export const packageRoot: string = findRoot(dirname(fileURLToPath(import.meta.ur
 function findRoot(folder: string): string {
   if (existsSync(join(folder, 'package.json')) && existsSync(join(folder, 'proto'))) return folder;
   const parent = dirname(folder);
-  if (parent === folder) throw new Error('The installation is not complete: no folder above the code holds package.json and proto.');
+  if (parent === folder)
+    throw new Error('The installation is not complete: no folder above the code holds package.json and proto.');
   return findRoot(parent);
 }
