@@ -21,7 +21,11 @@ export function findFile(what: string, forWantOf: string, paths: readonly string
 }
 
 export function findChromium(what: string): string | undefined {
-  return findFile(what, 'Chromium (apt-get install chromium)', ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']);
+  return findFile(what, 'Chromium (apt-get install chromium)', [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ]);
 }
 
 /** A Python that imports the modules; the first `python3` on the path need not be the one that sees Debian's packages. */

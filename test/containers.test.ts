@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig } from '#runtime/config.js';
+import { packageRoot } from '#runtime/package-root.js';
+
+// No container engine is needed: the files are held against the code that defines what they speak of.
+interface ComposeService {
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly secrets?: readonly string[];
+}
+
+const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
+const compose = parse(read('docker-compose.yml')) as {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly secrets: Readonly<Record<string, { readonly environment: string }>>;
+};
+const { stagewatch, grafana, prometheus } = compose.services as Record<'stagewatch' | 'grafana' | 'prometheus', ComposeService>;
+const settings = read('libs/runtime/config.ts');
+const containerPort = (mapping: string): number => Number(mapping.split(':').at(-1));
+
+it('compose - the ports of the service are those that the configuration has by default', () => {
+  const { ports } = readConfig({}, {});
+  expect(stagewatch.ports!.map(containerPort).sort()).toEqual(Object.values(ports).sort());
+});
+
+it('compose - every setting of the service is one that the code reads, and is valid', () => {
+  const names = Object.keys(stagewatch.environment!);
+  for (const name of names) expect(settings).toContain(`${name}:`);
+  const environment = { ...stagewatch.environment, STAGEWATCH_TOKEN: 'x'.repeat(32) };
+  expect(readConfig({}, environment)).toMatchObject({ host: '0.0.0.0', dataDir: '/data' });
+});
+
+it('compose - all doors are published on loopback only', () => {
+  for (const service of Object.values(compose.services)) {
+    for (const mapping of service.ports ?? []) expect(mapping).toMatch(/^127\.0\.0\.1:/);
+  }
+});
+
+it('compose - the data folder is a declared volume that the image owns', () => {
+  expect(stagewatch.volumes).toEqual(['stagewatch-data:/data']);
+  expect(compose.volumes).toHaveProperty('stagewatch-data');
+  expect(read('Dockerfile')).toMatch(/chown node:node \/data[\s\S]*VOLUME \/data/);
+});
+
+it('compose - the command is one that the command line has', () => {
+  const [command] = stagewatch.command!;
+  expect(existsSync(join(packageRoot, `apps/cli/commands/${command}.ts`))).toBe(true);
+  expect(read('Dockerfile')).toContain('ENTRYPOINT ["node", "dist/apps/cli/main.js"]');
+  expect(existsSync(join(packageRoot, 'apps/cli/main.ts'))).toBe(true);
+});
+
+it('compose - every mounted file is in the repository', () => {
+  for (const service of Object.values(compose.services)) {
+    for (const volume of service.volumes ?? []) {
+      const [source] = volume.split(':');
+      if (source!.startsWith('.')) expect(existsSync(join(packageRoot, source!)), source).toBe(true);
+    }
+  }
+});
+
+it('compose - health is asked of a path and a port that the service answers', () => {
+  const [, , , script] = stagewatch.healthcheck!.test;
+  expect(script).toContain(`http://127.0.0.1:${readConfig({}, {}).ports.http}/readyz`);
+});
+
+it('compose - Prometheus scrapes the service with the token that it asks for', () => {
+  const config = parse(read('deploy/prometheus.yml')) as {
+    scrape_configs: {
+      metrics_path: string;
+      authorization: { credentials_file: string };
+      static_configs: { targets: string[] }[];
+    }[];
+  };
+  const [job] = config.scrape_configs;
+  expect(job!.metrics_path).toBe('/metrics');
+  expect(job!.static_configs[0]!.targets).toEqual([`stagewatch:${readConfig({}, {}).ports.http}`]);
+  const [secret] = prometheus.secrets!;
+  expect(job!.authorization.credentials_file).toBe(`/run/secrets/${secret}`);
+  expect(compose.secrets[secret!]!.environment).toBe('STAGEWATCH_TOKEN');
+});
+
+it('compose - Grafana gets the bundle and every variable that its provisioning asks for', () => {
+  const source = read('grafana/provisioning/datasources/clickhouse.yaml');
+  const asked = [...source.matchAll(/\$\{?([A-Z][A-Z_]+)/g)].map((match) => match[1]!);
+  expect(asked.length).toBeGreaterThan(0);
+  for (const name of asked) expect(Object.keys(grafana.environment!)).toContain(name);
+  const [datasource] = (parse(source) as { datasources: { type: string; jsonData: { port: number } }[] }).datasources;
+  expect(grafana.environment!['GF_INSTALL_PLUGINS']).toMatch(new RegExp(`^${datasource!.type} \\d+\\.\\d+\\.\\d+$`));
+  expect(datasource!.jsonData.port).toBe(readConfig({}, {}).ports.clickhouse);
+});
