@@ -27,7 +27,7 @@ const containerPort = (mapping: string): number => Number(mapping.split(':').at(
 
 it('compose - the ports of the service are those that the configuration has by default', () => {
   const { ports } = readConfig({}, {});
-  expect(stagewatch.ports!.map(containerPort).sort()).toEqual(Object.values(ports).sort());
+  expect(new Set(stagewatch.ports!.map(containerPort))).toEqual(new Set(Object.values(ports)));
 });
 
 it('compose - every setting of the service is one that the code reads, and is valid', () => {
@@ -57,12 +57,12 @@ it('compose - the command is one that the command line has', () => {
 });
 
 it('compose - every mounted file is in the repository', () => {
-  for (const service of Object.values(compose.services)) {
-    for (const volume of service.volumes ?? []) {
-      const [source] = volume.split(':');
-      if (source!.startsWith('.')) expect(existsSync(join(packageRoot, source!)), source).toBe(true);
-    }
-  }
+  const sources = Object.values(compose.services)
+    .flatMap((service) => service.volumes ?? [])
+    .map((volume) => volume.split(':')[0]!)
+    .filter((source) => source.startsWith('.'));
+  expect(sources.length).toBeGreaterThan(2);
+  expect(sources.filter((source) => !existsSync(join(packageRoot, source)))).toEqual([]);
 });
 
 it('compose - health is asked of a path and a port that the service answers', () => {
