@@ -37,8 +37,11 @@ export interface SeriesQuery {
   readonly run: string;
   readonly name: string;
   readonly key?: string;
+  /** Points of one rank only; all ranks without it. */
+  readonly rank?: number;
   readonly fromStep?: number;
   readonly toStep?: number;
+  /** 20 000 without it. */
   readonly maxPoints?: number;
 }
 
@@ -47,6 +50,8 @@ export interface SeriesPoints {
   readonly key: string;
   readonly source: 'log' | 'analyzer' | 'probe';
   readonly attempts: readonly number[];
+  /** 0 for measured readings. */
+  readonly ranks?: readonly number[];
   readonly steps: readonly number[];
   readonly values: readonly number[];
   /** NaN where there is none. */

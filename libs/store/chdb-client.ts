@@ -1,0 +1,28 @@
+import { createClient, type ClickHouseClient, type ClickHouseClientConfigOptions } from '@clickhouse/client';
+import { createChdbConnection } from 'chdb/connection';
+
+/** Settings that hold for the life of a connection. */
+export type ConnectionSettings = Readonly<Record<string, string | number>>;
+
+/**
+ * One connection to the database in this process, behind the official client. Queries of one connection run one after
+ * the other; those of several connections on the same folder run beside each other.
+ */
+export async function openChdbClient(path: string, settings: ConnectionSettings): Promise<ClickHouseClient> {
+  // The same shape, declared by two packages of one release.
+  const connection = createChdbConnection({ path }) as unknown as NonNullable<ClickHouseClientConfigOptions['connection']>;
+  const client = createClient({ connection });
+  const list = Object.entries(settings).map(([name, value]) => `${name} = ${typeof value === 'number' ? value : `'${value}'`}`);
+  if (list.length > 0) await client.command({ query: `SET ${list.join(', ')}` });
+  return client;
+}
+
+/** Rows of a query, positional. NaN and infinities come as the strings that `fromJsonNumber` understands. */
+export async function selectRows(
+  client: ClickHouseClient,
+  query: string,
+  parameters: Readonly<Record<string, unknown>> = {},
+): Promise<readonly (readonly unknown[])[]> {
+  const result = await client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' });
+  return await result.json<unknown[]>();
+}

@@ -1,0 +1,165 @@
+import { Readable } from 'node:stream';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { StagewatchError } from '#runtime/errors.js';
+import type { Logger } from '#runtime/logging.js';
+import type { Metrics } from '#runtime/metrics.js';
+import { BatchWriter, defaultBatchLimits, type Batch, type BatchLimits, type InsertOutcome } from './batch-writer.js';
+import { openChdbClient, selectRows } from './chdb-client.js';
+import { ForeignQueries } from './foreign/foreign-queries.js';
+import { migrate } from './migrate.js';
+import { migrations } from './migrations/index.js';
+import { readFindings } from './read/findings.js';
+import { readInstruments } from './read/instruments.js';
+import { readRun, readRuns } from './read/runs.js';
+import { readSeriesNames } from './read/series-names.js';
+import { readSeries } from './read/series.js';
+import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
+import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
+import { tableFormats } from './table-rows.js';
+import { insertOutcome } from './weather.js';
+
+export interface EmbeddedStoreOptions {
+  /** Folder of the database; one process may have it open at a time. */
+  readonly path: string;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+  readonly limits?: Partial<BatchLimits>;
+}
+
+export const database = 'stagewatch';
+
+/** Text floats are parsed to the nearest double, as they were printed. */
+const writing = { precise_float_parsing: 1 };
+const reading = { output_format_json_quote_denormals: 1, output_format_json_quote_64bit_integers: 0 };
+
+export class EmbeddedStore implements Store {
+  private constructor(
+    private readonly writeClient: ClickHouseClient,
+    private readonly readClient: ClickHouseClient,
+    private readonly foreign: ForeignQueries,
+    private readonly writer: BatchWriter,
+  ) {}
+
+  static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    const clients: ClickHouseClient[] = [];
+    try {
+      const writeClient = await openChdbClient(options.path, writing);
+      clients.push(writeClient);
+      await writeClient.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
+      await writeClient.command({ query: `USE ${database}` });
+      const applied = await migrate(
+        {
+          command: async (query) => void (await writeClient.command({ query })),
+          rows: (query) => selectRows(writeClient, query),
+          insert: async (table, row) => void (await writeClient.insert({ table, values: [row], format: 'JSONEachRow' })),
+        },
+        migrations,
+      );
+      if (applied.length > 0) options.logger?.info({ migrations: applied }, 'database migrated');
+      const readClient = await openChdbClient(options.path, reading);
+      clients.push(readClient);
+      await readClient.command({ query: `USE ${database}` });
+      const foreign = await ForeignQueries.open(options.path, database);
+      const writer = new BatchWriter((batch) => insertBatch(writeClient, batch), {
+        limits: { ...defaultBatchLimits, ...options.limits },
+        logger: options.logger,
+        metrics: options.metrics,
+      });
+      return new EmbeddedStore(writeClient, readClient, foreign, writer);
+    } catch (error) {
+      for (const client of clients) await client.close();
+      if (error instanceof StagewatchError) throw error;
+      throw new StagewatchError('UNAVAILABLE', `the database in ${options.path} could not be opened`, {}, error);
+    }
+  }
+
+  write<T extends TableName>(table: T, rows: readonly TableRows[T][]): Promise<void> {
+    return this.writer.write(table, rows);
+  }
+
+  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]> {
+    return readRuns(this.readClient, filter);
+  }
+
+  run(run: string): Promise<RunRow | undefined> {
+    return readRun(this.readClient, run);
+  }
+
+  findings(run: string): Promise<readonly FindingRow[]> {
+    return readFindings(this.readClient, run);
+  }
+
+  instruments(run: string, attempt: number): Promise<readonly InstrumentRow[]> {
+    return readInstruments(this.readClient, run, attempt);
+  }
+
+  seriesNames(run: string): Promise<readonly SeriesName[]> {
+    return readSeriesNames(this.readClient, run);
+  }
+
+  series(query: SeriesQuery): Promise<SeriesPoints> {
+    return readSeries(this.readClient, query);
+  }
+
+  query(request: ForeignQuery): Promise<Readable> {
+    return this.foreign.query(request);
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    await this.deleteRuns([run]);
+  }
+
+  async runsSeenBefore(timeMs: number): Promise<readonly string[]> {
+    const rows = await selectRows(
+      this.readClient,
+      `SELECT run FROM runs WHERE status != 'running' AND seen < fromUnixTimestamp64Milli({ms:Int64}, 'UTC') ORDER BY seen, run`,
+      { ms: Math.trunc(timeMs) },
+    );
+    const names = rows.map((row) => String(row[0]));
+    if (names.length > 0) await this.deleteRuns(names);
+    return names;
+  }
+
+  async check(): Promise<void> {
+    const answer = await this.readClient.ping();
+    if (!answer.success) throw new StagewatchError('UNAVAILABLE', 'the database does not answer', {}, answer.error);
+  }
+
+  async close(): Promise<void> {
+    await this.writer.close();
+    await this.foreign.close();
+    await this.readClient.close();
+    await this.writeClient.close();
+  }
+
+  /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
+  private async deleteRuns(runs: readonly string[]): Promise<void> {
+    await this.writer.flush();
+    for (const { into } of Object.values(tableFormats)) {
+      await this.writeClient.command({
+        query: `ALTER TABLE ${into} DELETE WHERE run IN {runs:Array(String)} SETTINGS mutations_sync = 1`,
+        query_params: { runs },
+      });
+    }
+  }
+}
+
+async function insertBatch(client: ClickHouseClient, batch: Batch): Promise<InsertOutcome> {
+  const { into, columns } = tableFormats[batch.table];
+  try {
+    const list = columns.map((column) => `\`${column}\``).join(', ');
+    // The client's `insert` would serialise row by row what is one text already.
+    const answer = await client.exec({
+      query: `INSERT INTO ${into} (${list}) FORMAT JSONCompactEachRow`,
+      values: Readable.from([batch.body]),
+      clickhouse_settings: {
+        insert_deduplication_token: batch.token,
+        log_comment: `stagewatch batch writer: ${batch.table}`,
+      },
+    });
+    answer.stream.destroy();
+    return { kind: 'success', value: undefined };
+  } catch (error) {
+    return insertOutcome(error);
+  }
+}

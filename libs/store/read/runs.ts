@@ -1,0 +1,49 @@
+import type { ClickHouseClient } from '@clickhouse/client';
+import { selectRows } from '../chdb-client.js';
+import type { RunRow } from '../rows.js';
+
+const columns = `run, name, project, framework, attempt, status, stage, stage_detail, step, planned_steps,
+  toUnixTimestamp64Milli(created), toUnixTimestamp64Milli(seen), optimizer, loss, batch_size, tags, version`;
+
+/** Newest first. */
+export async function readRuns(
+  client: ClickHouseClient,
+  filter: { readonly project?: string; readonly limit?: number } = {},
+): Promise<readonly RunRow[]> {
+  const where = filter.project === undefined ? '' : 'WHERE project = {project:String}';
+  const rows = await selectRows(
+    client,
+    `SELECT ${columns} FROM runs ${where} ORDER BY created DESC, run DESC LIMIT {limit:UInt64}`,
+    { project: filter.project ?? '', limit: filter.limit ?? 1000 },
+  );
+  return rows.map(toRun);
+}
+
+export async function readRun(client: ClickHouseClient, run: string): Promise<RunRow | undefined> {
+  const rows = await selectRows(client, `SELECT ${columns} FROM runs WHERE run = {run:String}`, { run });
+  return rows[0] === undefined ? undefined : toRun(rows[0]);
+}
+
+function toRun(row: readonly unknown[]): RunRow {
+  const text = (i: number): string => String(row[i]);
+  const number = (i: number): number => Number(row[i]);
+  return {
+    run: text(0),
+    name: text(1),
+    project: text(2),
+    framework: text(3),
+    attempt: number(4),
+    status: text(5) as RunRow['status'],
+    stage: text(6),
+    stageDetail: text(7),
+    step: number(8),
+    plannedSteps: number(9),
+    createdMs: number(10),
+    seenMs: number(11),
+    optimizer: text(12),
+    loss: text(13),
+    batchSize: number(14),
+    tags: text(15),
+    version: number(16),
+  };
+}
