@@ -1,0 +1,1 @@
+export { openLmdbBus, type LmdbBusOptions } from './lmdb/open.js';

@@ -1,0 +1,239 @@
+import type { Logger } from '#runtime/logging.js';
+import {
+  BusFull,
+  type Bus,
+  type Group,
+  type GroupOptions,
+  type KeyValue,
+  type Message,
+  type OutgoingMessage,
+  type PublishResult,
+  type StreamOptions,
+  type TailOptions,
+} from '../bus.js';
+import { Deletion } from './deletion.js';
+import type { DiskSpace } from './disk-space.js';
+import { groupMetaKey, LmdbGroup } from './group.js';
+import { after, streamKey } from './keys.js';
+import { Revisions } from './key-value.js';
+import { StreamLog } from './stream-log.js';
+import { assertSubject, Subjects } from './subjects.js';
+import type { Tables } from './tables.js';
+import type { Writer } from './writer.js';
+
+const defaultGroup: GroupOptions = { leaseMs: 30_000, maxDeliveries: 5 };
+const tailChunk = { messages: 256, bytes: 1024 * 1024 };
+const trimMessages = 10_000;
+const maxIdBytes = 200;
+
+export interface LmdbBusParts {
+  readonly tables: Tables;
+  readonly writer: Writer;
+  readonly space: DiskSpace;
+  readonly streams: Readonly<Record<string, StreamOptions>>;
+  readonly idWindow: number;
+  readonly logger: Logger | undefined;
+}
+
+interface Stream {
+  readonly log: StreamLog;
+  readonly groups: Map<string, LmdbGroup>;
+  trimming: boolean;
+}
+
+/** The embedded bus: LMDB for what must last, memory for who is working on what. One process owns the folder. */
+export class LmdbBus implements Bus {
+  private readonly streams = new Map<string, Stream>();
+  private readonly subjects: Subjects;
+  private readonly revisions: Revisions;
+  private readonly deletion: Deletion;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly parts: LmdbBusParts) {
+    const { tables, writer } = parts;
+    this.subjects = new Subjects(tables);
+    this.revisions = new Revisions(tables, writer);
+    this.deletion = new Deletion(tables, writer);
+  }
+
+  async start(): Promise<void> {
+    const { tables, writer, streams, idWindow } = this.parts;
+    await this.parts.space.look();
+    const numbers = await writer.write((batch) => {
+      const known = readJson<Record<string, number>>(tables.meta.get(streamNumbersKey)) ?? {};
+      let next = Math.max(0, ...Object.values(known)) + 1;
+      for (const name of Object.keys(streams)) known[name] ??= next++;
+      batch.put(tables.meta, streamNumbersKey, Buffer.from(JSON.stringify(known)));
+      return known;
+    });
+    for (const [name, options] of Object.entries(streams)) {
+      const log = new StreamLog(numbers[name]!, name, options, idWindow, tables, this.subjects);
+      const stream: Stream = { log, groups: new Map(), trimming: false };
+      this.streams.set(name, stream);
+      const prefix = groupMetaKey(log.number, '');
+      for (const { key, value } of tables.meta.getRange({ start: prefix, end: after(prefix) })) {
+        const row = readJson<{ number: number; options: GroupOptions }>(value)!;
+        this.addGroup(stream, key.toString('utf8', prefix.length), row.number, row.options);
+      }
+    }
+    this.deletion.resume((error) => this.parts.logger?.error({ err: error }, 'could not finish deleting subjects'));
+  }
+
+  async publish(stream: string, messages: readonly OutgoingMessage[]): Promise<readonly PublishResult[]> {
+    const target = this.stream(stream);
+    let bytes = 0;
+    for (const message of messages) {
+      assertSubject(message.subject);
+      const idBytes = Buffer.byteLength(message.id);
+      if (idBytes === 0 || idBytes > maxIdBytes)
+        throw new RangeError(`a message id has 1 to ${maxIdBytes} bytes, not ${idBytes}`);
+      bytes += message.body.length + 64;
+    }
+    if (messages.length === 0) return [];
+    this.parts.space.assertRoom();
+    try {
+      const plan = { bytes };
+      const results = await this.parts.writer.write(
+        (batch) =>
+          target.log.append(messages, Date.now(), batch, (subject, count) => {
+            for (const group of target.groups.values()) group.published(subject, count);
+          }),
+        plan,
+      );
+      this.parts.space.used(bytes);
+      if (target.log.excess() > 0) this.trim(target);
+      return results;
+    } catch (error) {
+      if (error instanceof BusFull) this.parts.space.full();
+      throw error;
+    }
+  }
+
+  async group(stream: string, name: string, options: Partial<GroupOptions> = {}): Promise<Group> {
+    const target = this.stream(stream);
+    const { tables, writer } = this.parts;
+    const key = groupMetaKey(target.log.number, name);
+    const number = await writer.write((batch) => {
+      const row = readJson<{ number: number; options: GroupOptions }>(tables.meta.get(key));
+      const given = { ...defaultGroup, ...row?.options, ...options };
+      const number = row?.number ?? this.nextGroupNumber(target, name);
+      batch.put(tables.meta, key, Buffer.from(JSON.stringify({ number, options: given })));
+      // In memory before the row is durable, so that nothing is erased in between that the group should see.
+      const existing = target.groups.get(name);
+      if (existing === undefined) {
+        this.addGroup(target, name, number, given);
+        batch.onFailure(() => target.groups.delete(name));
+      } else existing.options = given;
+      return number;
+    });
+    const group = target.groups.get(name);
+    if (group === undefined) throw new Error(`group ${name} (${number}) is gone`);
+    return group;
+  }
+
+  async *tail(stream: string, options: TailOptions): AsyncGenerator<Message> {
+    const { log } = this.stream(stream);
+    const signal = options.signal === undefined ? this.closing.signal : AbortSignal.any([this.closing.signal, options.signal]);
+    let cursor = options.after;
+    while (!signal.aborted) {
+      const { head } = log;
+      const subject = options.subject === undefined ? undefined : this.subjects.number(options.subject);
+      const messages =
+        options.subject !== undefined && subject === undefined
+          ? []
+          : log.read({ after: cursor, ...(subject === undefined ? {} : { subject }) }, tailChunk.messages, tailChunk.bytes);
+      for (const message of messages) {
+        if (signal.aborted) return;
+        cursor = message.position;
+        yield message;
+      }
+      if (messages.length > 0) continue;
+      // Nothing up to `head`: sleep, unless something came while we were reading.
+      cursor = Math.max(cursor, head);
+      if (log.head === head) await log.wake.wait({ signal });
+    }
+  }
+
+  head(stream: string): Promise<number> {
+    return Promise.resolve(this.stream(stream).log.head);
+  }
+
+  floor(stream: string): Promise<number> {
+    return Promise.resolve(this.stream(stream).log.floor());
+  }
+
+  kv(bucket: string): KeyValue {
+    return this.revisions.bucket(bucket);
+  }
+
+  async deleteSubject(subject: string): Promise<void> {
+    const number = this.subjects.number(subject);
+    if (number === undefined) return;
+    await this.deletion.begin(subject, number, () => {
+      this.subjects.forget(subject, number);
+      for (const { log, groups } of this.streams.values()) {
+        log.marks.delete(number);
+        for (const group of groups.values()) group.drop(number);
+      }
+    });
+    await this.deletion.sweep(number);
+  }
+
+  async check(): Promise<void> {
+    if (this.closing.signal.aborted) throw new Error('the bus is closed');
+    this.parts.writer.check();
+    await this.parts.space.look();
+    this.parts.space.assertRoom();
+  }
+
+  async close(): Promise<void> {
+    if (this.closing.signal.aborted) return;
+    this.closing.abort();
+    for (const { log, groups } of this.streams.values()) {
+      for (const group of groups.values()) group.close();
+      log.wake.all();
+    }
+    await this.parts.writer.close();
+    await this.parts.tables.root.close();
+  }
+
+  private stream(name: string): Stream {
+    const stream = this.streams.get(name);
+    if (stream === undefined) throw new RangeError(`there is no stream '${name}'`);
+    return stream;
+  }
+
+  private addGroup(stream: Stream, name: string, number: number, options: GroupOptions): void {
+    const { tables, writer, logger } = this.parts;
+    const slowest = (subject: number): number => Math.min(...[...stream.groups.values()].map((group) => group.position(subject)));
+    const parts = { number, name, log: stream.log, slowest, tables, writer, subjects: this.subjects, logger };
+    stream.groups.set(name, new LmdbGroup(parts, options));
+  }
+
+  private nextGroupNumber(stream: Stream, name: string): number {
+    const existing = stream.groups.get(name);
+    if (existing !== undefined) return existing.parts.number;
+    return Math.max(0, ...[...stream.groups.values()].map((group) => group.parts.number)) + 1;
+  }
+
+  /** Outside of the publish that caused it: the messages to go must be durable to be found. */
+  private trim(stream: Stream): void {
+    if (stream.trimming) return;
+    stream.trimming = true;
+    const run = async (): Promise<void> => {
+      for (let excess = stream.log.excess(); excess > 0; excess = stream.log.excess()) {
+        const count = Math.min(excess, trimMessages);
+        await this.parts.writer.write((batch) => stream.log.trim(count, batch));
+      }
+    };
+    run()
+      .catch((error: unknown) => this.parts.logger?.warn({ err: error, stream: stream.log.name }, 'could not trim a stream'))
+      .finally(() => (stream.trimming = false));
+  }
+}
+
+const streamNumbersKey = Buffer.concat([Buffer.from('streams/'), streamKey(0)]);
+
+function readJson<T>(row: Buffer | undefined): T | undefined {
+  return row === undefined ? undefined : (JSON.parse(row.toString('utf8')) as T);
+}
