@@ -59,10 +59,10 @@ export interface Finding {
 /** A pure state machine. `State` is plain JSON: saved with the position, restored anywhere. */
 export interface Detector<State> {
   readonly name: string;
-  initial(facts: RunFacts): State;
+  readonly initial: (facts: RunFacts) => State;
   /** Never changes `state`; answers the next one. */
-  onReadings?(state: State, input: StepReadings, facts: RunFacts): Step<State>;
-  onEvent?(state: State, event: RunEvent, facts: RunFacts): Step<State>;
+  readonly onReadings?: (state: State, input: StepReadings, facts: RunFacts) => Step<State>;
+  readonly onEvent?: (state: State, event: RunEvent, facts: RunFacts) => Step<State>;
 }
 
 export interface Step<State> {

@@ -1,0 +1,105 @@
+import type { Detector, Finding, RunEvent, RunFacts, Step, StepReadings } from '../detector.js';
+import { earlyLabel, earlyPhaseFinding, noteEarlyLoss, noteEarlySharpness } from './early-phase.js';
+import { followLearningRate, forgetWindows, restartClock } from './learning-rate.js';
+import { observe, type Measured, type Observation } from './observation.js';
+import { rules } from './rules.js';
+import { copyTaggerState, initialTaggerState, moveTo, type Move, type TaggerState } from './state.js';
+import { stageFinding } from './stage-finding.js';
+import { nextMove, type LossNow } from './transitions.js';
+import { lookAt } from './window.js';
+
+/**
+ * The stage tagger: says online, without looking ahead, whether a run is in its transient, saturated, sharpening, at
+ * the edge of stability, in late decline, or has diverged. It follows x = ln S, with S the sharpness that belongs to the
+ * optimizer, and r = S/Θ. Stages and progressive sharpening: Cohen et al. 2021, "Gradient descent on neural networks
+ * typically occurs at the edge of stability"; the four regimes: Kalra and Barkeshli 2023.
+ */
+export const stageTagger: Detector<TaggerState> = {
+  name: 'stage',
+  initial: initialTaggerState,
+  onReadings,
+  onEvent,
+};
+
+function onReadings(state: TaggerState, input: StepReadings, facts: RunFacts): Step<TaggerState> {
+  const draft = copyTaggerState(state);
+  const observation = observe(draft, input, facts);
+  if (observation === undefined) return { state, findings: [] };
+  const moves = advance(draft, observation, facts);
+  const findings = moves.map((move) => stageFinding(move, draft, input, observation, facts));
+  if (draft.early !== state.early) findings.push(earlyPhaseFinding(draft, input.step));
+  return { state: draft, findings };
+}
+
+/** One observation: divergence, then the learning rate, then the measurement. */
+function advance(draft: TaggerState, { step, loss, learningRate, measured }: Observation, facts: RunFacts): Move[] {
+  const first = (draft.firstLosses[loss.source] ??= loss.value);
+  if (!Number.isFinite(loss.value) || loss.value > rules.divergedFactor * Math.max(1, first)) return diverge(draft, step);
+  if (draft.stage === 'diverged') return [];
+  draft.lastLoss = loss;
+
+  const moves: (Move | undefined)[] = [followLearningRate(draft, learningRate, step)];
+  noteEarlyLoss(draft, loss.value, first, step);
+  if (measured !== undefined) moves.push(...measurement(draft, measured, step, { value: loss.value, first }, facts));
+  return moves.filter((move) => move !== undefined);
+}
+
+function measurement(draft: TaggerState, measured: Measured, step: number, loss: LossNow, facts: RunFacts): (Move | undefined)[] {
+  // The first complete observation; training itself began at step 0.
+  const began = draft.stage === 'unknown' ? moveTo(draft, 'transient', '', step, draft.clockStep) : undefined;
+  noteEarlySharpness(draft, measured.sharpness, measured.sharpness / measured.threshold, step);
+  const wasTransient = draft.stage === 'transient';
+  const move = nextMove(draft, lookAt(draft, measured, step), loss, facts);
+  if (wasTransient && move !== undefined) draft.early ??= earlyLabel(draft);
+  return [began, move];
+}
+
+function diverge(draft: TaggerState, step: number): Move[] {
+  // A loss that is not a number cannot be kept in JSON, and nothing is compared with it.
+  for (const source of ['loss.train', 'loss.probe'] as const) {
+    if (!Number.isFinite(draft.firstLosses[source] ?? 0)) delete draft.firstLosses[source];
+  }
+  const move = moveTo(draft, 'diverged', '', step);
+  draft.early ??= 'divergent';
+  return move === undefined ? [] : [move];
+}
+
+/**
+ * A job that takes up where the last stage began or later stays in that stage, with empty windows; one that goes back
+ * further is a transient again, and one that goes back to the start is a new training.
+ */
+function onEvent(state: TaggerState, event: RunEvent): Step<TaggerState> {
+  if (event.kind !== 'resumed') return { state, findings: [] };
+  const draft = copyTaggerState(state);
+  draft.measuredStep = null;
+  draft.constantRates = 0;
+  const newTraining = event.step <= 0;
+  const again = newTraining || state.stage === 'diverged' || event.step < state.stageStep;
+  if (!again) {
+    forgetWindows(draft);
+    return { state: draft, findings: [] };
+  }
+  const next = newTraining ? initialTaggerState() : draft;
+  next.stage = state.stage;
+  next.detail = state.detail;
+  restartClock(next, event.step);
+  next.gain = null;
+  next.measurementsSinceGain = 0;
+  const move = state.stage === 'unknown' ? undefined : moveTo(next, 'transient', 'resumed', event.step);
+  return { state: next, findings: move === undefined ? [] : [resumedFinding(move, event)] };
+}
+
+function resumedFinding(move: Move, event: RunEvent & { kind: 'resumed' }): Finding {
+  return {
+    step: event.step,
+    onset: event.step,
+    kind: 'stage',
+    from: move.from,
+    to: move.to,
+    detail: move.detail,
+    provisional: false,
+    severity: 'info',
+    evidence: { attempt: event.attempt },
+    text: `step ${event.step}: attempt ${event.attempt} began before the ${move.from} stage did, so its stage is judged anew`,
+  };
+}

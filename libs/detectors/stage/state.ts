@@ -1,0 +1,118 @@
+import type { StageName } from '../stages.js';
+
+/** A value of ln S and the step at which it stood. */
+export interface Mark {
+  readonly x: number;
+  readonly step: number;
+}
+
+export type LossSource = 'loss.train' | 'loss.probe';
+
+/**
+ * Everything that the stage tagger remembers of a run. Plain JSON: "not seen yet" is null, and every number is finite.
+ * x stands for ln S, r for the edge ratio S/Θ.
+ */
+export interface TaggerState {
+  stage: StageName;
+  detail: string;
+  /** Step of the last change of stage. */
+  stageStep: number;
+  /** The first loss of each source: losses are only compared within their source. */
+  firstLosses: Partial<Record<LossSource, number>>;
+  lastLoss: { readonly source: LossSource; readonly value: number } | null;
+  firstSharpness: number | null;
+  /** r there. */
+  firstRatio: number | null;
+  learningRate: number | null;
+  /** Observations in a row at which the learning rate did not change. */
+  constantRates: number;
+  /** Where the clock began: 0, or the last jump of the learning rate. */
+  clockStep: number;
+  /** Σ η·|S|·Δt since then: training time in units of the sharpest direction. */
+  naturalTime: number;
+  measuredStep: number | null;
+  /** The last 12 values of x as measured. */
+  raw: number[];
+  /** The last 5 of x after the median filter. */
+  filtered: number[];
+  /** The last 5 of r, moved by as much as the filter moved x. */
+  ratios: number[];
+  lowest: Mark | null;
+  highest: Mark | null;
+  /** While sharpening: the last value that counted as a gain, and the measurements since. */
+  gain: Mark | null;
+  measurementsSinceGain: number;
+  /** How often in a row each condition has held. */
+  holds: { up: number; down: number; out: number };
+  /** What happened within the first ten steps. */
+  lossRose: boolean;
+  sharpnessRose: boolean;
+  sharpnessFell: boolean;
+  early: string | null;
+  reachedEdge: boolean;
+  /** Moving average of the batch sharpness, for mini-batch training. */
+  batchSharpness: number | null;
+}
+
+export function initialTaggerState(): TaggerState {
+  return {
+    stage: 'unknown',
+    detail: '',
+    stageStep: 0,
+    firstLosses: {},
+    lastLoss: null,
+    firstSharpness: null,
+    firstRatio: null,
+    learningRate: null,
+    constantRates: 0,
+    clockStep: 0,
+    naturalTime: 0,
+    measuredStep: null,
+    raw: [],
+    filtered: [],
+    ratios: [],
+    lowest: null,
+    highest: null,
+    gain: null,
+    measurementsSinceGain: 0,
+    holds: { up: 0, down: 0, out: 0 },
+    lossRose: false,
+    sharpnessRose: false,
+    sharpnessFell: false,
+    early: null,
+    reachedEdge: false,
+    batchSharpness: null,
+  };
+}
+
+/** A copy that may be changed without touching the original; marks are never changed in place. */
+export function copyTaggerState(state: TaggerState): TaggerState {
+  return {
+    ...state,
+    firstLosses: { ...state.firstLosses },
+    raw: [...state.raw],
+    filtered: [...state.filtered],
+    ratios: [...state.ratios],
+    holds: { ...state.holds },
+  };
+}
+
+/** A change of stage, as the rules decided it. */
+export interface Move {
+  readonly from: StageName;
+  readonly to: StageName;
+  readonly detail: string;
+  /** Where the new stage began, looking back. */
+  readonly onset: number;
+}
+
+/** Changes the stage; the counters of the old one say nothing about the new one. Undefined when nothing changes. */
+export function moveTo(draft: TaggerState, to: StageName, detail: string, step: number, onset = step): Move | undefined {
+  if (to === draft.stage && detail === draft.detail) return undefined;
+  const move: Move = { from: draft.stage, to, detail, onset };
+  draft.stage = to;
+  draft.detail = detail;
+  draft.stageStep = step;
+  draft.holds = { up: 0, down: 0, out: 0 };
+  return move;
+}

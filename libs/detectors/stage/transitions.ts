@@ -1,0 +1,117 @@
+import type { RunFacts } from '../detector.js';
+import { median } from './noise.js';
+import { rules } from './rules.js';
+import { moveTo, type Move, type TaggerState } from './state.js';
+import { resetTrend, type Look } from './window.js';
+
+/** The rule of the stage that the run is in decides whether it leaves it. */
+export function nextMove(draft: TaggerState, look: Look, loss: LossNow, facts: RunFacts): Move | undefined {
+  if (draft.stage === 'transient') return leaveTransient(draft, look, loss);
+  followTrend(draft, look);
+  if (draft.stage === 'saturation' || draft.stage === 'late_decline') return leaveSaturation(draft, look, facts);
+  if (draft.stage === 'sharpening') return leaveSharpening(draft, look, facts);
+  return draft.stage === 'edge' ? leaveEdge(draft, look, facts) : undefined;
+}
+
+export interface LossNow {
+  readonly value: number;
+  readonly first: number;
+}
+
+/** A transient is over when the sharpness has settled, rises steadily, or enough natural time has passed. */
+function leaveTransient(draft: TaggerState, look: Look, loss: LossNow): Move | undefined {
+  const elapsed = look.step - draft.clockStep;
+  const window = draft.filtered;
+  if (elapsed < rules.earlySteps || window.length < rules.settleMeasurements) return undefined;
+  const rising = isRising(window, look);
+  const capped = draft.naturalTime >= rules.capNaturalTime && elapsed >= rules.capSteps;
+  if (!isSettled(window, look, loss) && !rising && !capped) return undefined;
+  resetTrend(draft, mark(look));
+  if (look.near) return reachEdge(draft, look);
+  return rising ? moveTo(draft, 'sharpening', '', look.step) : moveTo(draft, 'saturation', 'intermediate', look.step);
+}
+
+function isSettled(window: readonly number[], look: Look, loss: LossNow): boolean {
+  const range = Math.max(...window) - Math.min(...window);
+  return range <= Math.max(rules.settleRange, rules.settleNoise * look.noise) && loss.value <= loss.first * 1.0001;
+}
+
+function isRising(window: readonly number[], look: Look): boolean {
+  const steady = window.slice(1).every((x, i) => x >= window[i]! - rules.risingSlack);
+  return steady && window.at(-1)! - window[0]! >= look.rise && look.ratio < rules.edgeIn;
+}
+
+function leaveSaturation(draft: TaggerState, look: Look, facts: RunFacts): Move | undefined {
+  if (look.near) {
+    resetTrend(draft, mark(look));
+    return reachEdge(draft, look);
+  }
+  const saturated = draft.stage === 'saturation';
+  if (held(draft, 'up', look.x - draft.lowest!.x >= (saturated ? look.rise : 2 * look.rise), rules.confirmations)) {
+    const onset = draft.lowest!.step;
+    draft.highest = mark(look);
+    draft.gain = mark(look);
+    return moveTo(draft, 'sharpening', '', look.step, onset);
+  }
+  if (!saturated || draft.detail === 'lr_decrease') return undefined;
+  if (!held(draft, 'down', draft.highest!.x - look.x >= rules.fall, rules.confirmations)) return undefined;
+  draft.lowest = mark(look);
+  if (facts.loss === 'cross-entropy' || draft.reachedEdge) return moveTo(draft, 'late_decline', '', look.step);
+  // A slow reduction is still saturation; the next fall is counted from here.
+  draft.highest = { ...draft.highest!, x: look.x };
+  return undefined;
+}
+
+function leaveSharpening(draft: TaggerState, look: Look, facts: RunFacts): Move | undefined {
+  draft.gain ??= mark(look);
+  if (look.x > draft.gain.x + rules.stallGain) {
+    draft.gain = mark(look);
+    draft.measurementsSinceGain = 0;
+  } else {
+    draft.measurementsSinceGain++;
+  }
+  if (look.near) {
+    resetTrend(draft, mark(look));
+    draft.gain = null;
+    return reachEdge(draft, look);
+  }
+  if (held(draft, 'down', draft.highest!.x - look.x >= rules.fall, rules.confirmations)) {
+    resetTrend(draft, mark(look));
+    draft.gain = null;
+    return facts.loss === 'cross-entropy'
+      ? moveTo(draft, 'late_decline', '', look.step)
+      : moveTo(draft, 'saturation', 'reduction', look.step);
+  }
+  const stalledSteps = look.step - draft.gain.step;
+  if (draft.measurementsSinceGain < rules.stallMeasurements) return undefined;
+  if (stalledSteps < rules.stallFraction * (look.step - draft.clockStep)) return undefined;
+  resetTrend(draft, mark(look));
+  draft.gain = null;
+  return moveTo(draft, 'saturation', 'late_plateau', look.step);
+}
+
+function leaveEdge(draft: TaggerState, look: Look, facts: RunFacts): Move | undefined {
+  const away = draft.ratios.length >= rules.edgeOutLeast && median(draft.ratios) < rules.edgeOut;
+  if (!held(draft, 'out', away, rules.edgeOutCount)) return undefined;
+  resetTrend(draft, mark(look));
+  return moveTo(draft, facts.loss === 'cross-entropy' ? 'late_decline' : 'saturation', 'post_eos', look.step);
+}
+
+function reachEdge(draft: TaggerState, look: Look): Move | undefined {
+  draft.reachedEdge = true;
+  return moveTo(draft, 'edge', 'at_edge', look.step);
+}
+
+function followTrend(draft: TaggerState, look: Look): void {
+  if (draft.lowest === null || look.x < draft.lowest.x) draft.lowest = mark(look);
+  if (draft.highest === null || look.x > draft.highest.x) draft.highest = mark(look);
+}
+
+function held(draft: TaggerState, key: keyof TaggerState['holds'], condition: boolean, count: number): boolean {
+  draft.holds[key] = condition ? draft.holds[key] + 1 : 0;
+  return draft.holds[key] >= count;
+}
+
+function mark(look: Look): { x: number; step: number } {
+  return { x: look.x, step: look.step };
+}
