@@ -26,6 +26,7 @@ export const errorCodes = {
   UNKNOWN_OP: { grpc: 3, http: 400 },
   PROBE_SET_MISMATCH: { grpc: 3, http: 400 },
   QUERY_REFUSED: { grpc: 7, http: 403 },
+  UNAUTHENTICATED: { grpc: 16, http: 401 },
   FORBIDDEN: { grpc: 7, http: 403 },
   STORAGE_FULL: { grpc: 8, http: 507 },
   UNAVAILABLE: { grpc: 14, http: 503 },

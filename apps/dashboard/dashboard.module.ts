@@ -1,0 +1,20 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AlertsController } from './http/alerts.controller.js';
+import { HealthController } from './http/health.controller.js';
+import { SqlController } from './http/sql.controller.js';
+import type { LiveHub } from './live/live-hub.js';
+import { LiveGateway } from './live/live.gateway.js';
+import { LIVE_HUB, OPTIONS, type DashboardOptions } from './options.js';
+import { RunsController } from './runs/runs.controller.js';
+import { RunsService } from './runs/runs.service.js';
+
+@Module({})
+export class DashboardModule {
+  static create(options: DashboardOptions, hub: LiveHub): DynamicModule {
+    return {
+      module: DashboardModule,
+      controllers: [HealthController, RunsController, SqlController, AlertsController],
+      providers: [{ provide: OPTIONS, useValue: options }, { provide: LIVE_HUB, useValue: hub }, RunsService, LiveGateway],
+    };
+  }
+}

@@ -1,0 +1,88 @@
+import 'reflect-metadata';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { ErrorBody } from '#runtime/errors.js';
+import { DashboardModule } from './dashboard.module.js';
+import { Access } from './http/access.js';
+import { ErrorFilter } from './http/error.filter.js';
+import { builtPageDir, pageDocument, securityHeaders, tokenDoor } from './http/page.js';
+import { LiveHub } from './live/live-hub.js';
+import { SocketAdapter } from './live/socket-adapter.js';
+import { nestLogger } from './nest-logger.js';
+import type { DashboardOptions } from './options.js';
+
+const maxBodyBytes = 256 * 1024;
+const assetMaxAge = '365d';
+
+export interface Dashboard {
+  start(): Promise<void>;
+  close(): Promise<void>;
+  /** As bound; 0 before `start`. */
+  readonly port: number;
+}
+
+/** The page, its API and its live door, on one port. */
+export function createDashboard(options: DashboardOptions): Dashboard {
+  const hub = new LiveHub(options.bus, options.logger);
+  let app: NestExpressApplication | undefined;
+  let port = 0;
+  return {
+    get port() {
+      return port;
+    },
+    async start() {
+      const access = new Access(options.config);
+      app = await createApp(options, hub, access);
+      await hub.start();
+      await app.listen(options.config.ports.http, options.config.host);
+      const server: Server = app.getHttpServer();
+      port = (server.address() as AddressInfo).port;
+      server.on('clientError', refuseGarbage);
+    },
+    async close() {
+      await hub.close();
+      await app?.close();
+      app = undefined;
+    },
+  };
+}
+
+async function createApp(options: DashboardOptions, hub: LiveHub, access: Access): Promise<NestExpressApplication> {
+  const pageDir = options.pageDir ?? builtPageDir;
+  const app = await NestFactory.create<NestExpressApplication>(DashboardModule.create(options, hub), {
+    logger: nestLogger(options.logger),
+    bodyParser: false,
+    abortOnError: false,
+    forceCloseConnections: true,
+  });
+  app.disable('x-powered-by');
+  app.useGlobalFilters(new ErrorFilter(options.logger));
+  app.useWebSocketAdapter(new SocketAdapter(app, access));
+  app.use(securityHeaders());
+  app.use(tokenDoor(access));
+  app.use((request: IncomingMessage, _: ServerResponse, next: () => void) => {
+    access.check(request);
+    next();
+  });
+  app.use(pageDocument(pageDir));
+  app.useStaticAssets(`${pageDir}/assets`, { prefix: '/assets', index: false, immutable: true, maxAge: assetMaxAge });
+  app.useBodyParser('json', { limit: maxBodyBytes });
+  return app;
+}
+
+/** What is no HTTP at all still gets a code. */
+function refuseGarbage(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const body: ErrorBody = tooLarge
+    ? { code: 'MESSAGE_TOO_LARGE', message: 'The headers are larger than 16 KiB.' }
+    : { code: 'MALFORMED_MESSAGE', message: 'This is not an HTTP request.' };
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\n` +
+      `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}

@@ -1,0 +1,3 @@
+export { createDashboard, type Dashboard } from './dashboard.js';
+export type { DashboardOptions, ReadinessCheck } from './options.js';
+export type { AlertsPort } from './alerts-port.js';
