@@ -1,0 +1,1 @@
+export { openFileBlobs, type FileBlobsOptions } from './files/file-blobs.js';
