@@ -1,0 +1,51 @@
+import { GraphBuilder, nameOf } from './builder.js';
+import type { NamedValue } from './builder.js';
+import { reverse } from './differentiate.js';
+import type { GradientGraph, Graph } from './graph.js';
+import type { Value } from './op.js';
+import { parametersOf } from './queries.js';
+
+export interface GradientValues {
+  readonly loss: Value;
+  readonly losses: Value;
+  readonly parameters: readonly Value[];
+  /** Zeros where the loss does not depend on a parameter. */
+  readonly gradients: readonly Value[];
+}
+
+const valueOf = (values: ReadonlyMap<string, Value>, name: string): Value => {
+  const value = values.get(name);
+  if (value === undefined) throw new Error(`A training graph has '${name}'; attachLoss makes one`);
+  return value;
+};
+
+/** Inlines a training graph, with its gradient. */
+export function emitGradient(builder: GraphBuilder, training: Graph): GradientValues {
+  const values = builder.inline(training);
+  const loss = valueOf(values, 'loss');
+  const parameters = parametersOf(training).map((parameter) => valueOf(values, parameter.name));
+  const gradients = reverse(builder, loss, parameters).map(
+    (gradient, i) => gradient ?? builder.filled(parameters[i]?.shape ?? [], 0),
+  );
+  return { loss, losses: valueOf(values, 'losses'), parameters, gradients };
+}
+
+export function gradientOutputs({ loss, losses, parameters, gradients }: GradientValues): {
+  readonly outputs: readonly NamedValue[];
+  readonly names: Omit<GradientGraph, 'graph'>;
+} {
+  const names = parameters.map((parameter) => `gradient/${nameOf(parameter)}`);
+  const outputs = [
+    { name: 'loss', value: loss },
+    { name: 'losses', value: losses },
+    ...gradients.map((value, i) => ({ name: names[i] ?? '', value })),
+  ];
+  return { outputs, names: { loss: 'loss', losses: 'losses', gradients: names } };
+}
+
+/** Loss and gradient of a training graph (`attachLoss`), both summed over the examples that are fed. */
+export function gradient(training: Graph): GradientGraph {
+  const builder = new GraphBuilder();
+  const { outputs, names } = gradientOutputs(emitGradient(builder, training));
+  return { graph: builder.build(outputs), ...names };
+}

@@ -1,0 +1,24 @@
+import { div, mul, neg, sub } from '../emit.js';
+import { at } from '../op.js';
+import { binary } from './binary.js';
+import { constantNumber, keepsShape } from './patterns.js';
+
+export const divOp = binary({
+  name: 'div',
+  onnx: 'Div',
+  f: (a, b) => a / b,
+  backward: [
+    (e, { inputs }, cotangent) => div(e, cotangent, at(inputs, 1)),
+    (e, { inputs, output }, cotangent) => neg(e, div(e, mul(e, cotangent, output), at(inputs, 1))),
+  ],
+  // (a / b)′ = (a′ − y b′) / b
+  forward: (e, { inputs, output }, [a, b]) => {
+    const moved = b && mul(e, output, b);
+    const numerator = a !== undefined && moved !== undefined ? sub(e, a, moved) : (a ?? (moved && neg(e, moved)));
+    return numerator && div(e, numerator, at(inputs, 1));
+  },
+  simplify: (e, a, b) => {
+    const divisor = constantNumber(b);
+    return divisor !== undefined && divisor !== 0 && keepsShape(a, b) ? mul(e, a, e.scalar(1 / divisor)) : undefined;
+  },
+});

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder, reachable } from '../builder.js';
+import { forward, reverse } from '../differentiate.js';
+import { mul, reduceSum } from '../emit.js';
+import type { Graph } from '../graph.js';
+import { isDifferentiable } from '../op.js';
+import type { Value } from '../op.js';
+import { runReference } from '../run-reference.js';
+import { resolveShape } from '../shapes.js';
+import { dot, expectClose, randomTensor, shifted, uniform } from '../testing/numbers.js';
+import { samples } from '../testing/samples.js';
+import type { Sample } from '../testing/samples.js';
+import { registry } from './registry.js';
+
+const BATCH = 3;
+const DIFFERENCE_STEP = 1e-5;
+
+/** The sample with its first derivatives in both directions, and the forward derivative of the reverse one. */
+function differentiated(sample: Sample): { graph: Graph; builder: GraphBuilder; ends: Value[] } {
+  const builder = new GraphBuilder();
+  const inputs = sample.inputs.map((shape, i) => builder.input({ name: `x${i}`, role: 'data', dtype: 'float32', shape }));
+  const moves = sample.inputs.map((shape, i) => builder.input({ name: `v${i}`, role: 'vector', dtype: 'float32', shape }));
+  const y = sample.make(builder, inputs);
+  // A weight of its own for each number of the result, so that no error cancels in the sum.
+  const weight = builder.input({ name: 'weight', role: 'data', dtype: 'float32', shape: y.shape });
+  const total = reduceSum(
+    builder,
+    mul(builder, y, weight),
+    y.shape.map((_, axis) => axis),
+  );
+  const tangents = new Map(inputs.map((input, i) => [input, moves[i] ?? input]));
+  const gradients = reverse(builder, total, inputs).map((g, i) => g ?? mul(builder, inputs[i] ?? total, builder.scalar(0)));
+  const [moved] = forward(builder, [y], tangents);
+  const second = forward(builder, gradients, tangents).map((g, i) => g ?? mul(builder, inputs[i] ?? total, builder.scalar(0)));
+  const outputs = [
+    { name: 'y', value: y },
+    { name: 'total', value: total },
+    { name: 'moved', value: moved ?? mul(builder, y, builder.scalar(0)) },
+    ...gradients.map((value, i) => ({ name: `g${i}`, value })),
+    ...second.map((value, i) => ({ name: `h${i}`, value })),
+  ];
+  return { graph: builder.build(outputs, ['data', 'vector']), builder, ends: outputs.map((output) => output.value) };
+}
+
+function inputsFor(graph: Graph, sample: Sample): Record<string, ReturnType<typeof randomTensor>> {
+  const next = uniform(7);
+  return Object.fromEntries(
+    graph.inputs.map(({ name, shape }) => [
+      name,
+      randomTensor(resolveShape(shape, BATCH), next, name.startsWith('x') ? sample.range : undefined),
+    ]),
+  );
+}
+
+describe.each(samples)('$op - $case', (sample) => {
+  const { graph } = differentiated(sample);
+  const inputs = inputsFor(graph, sample);
+  const here = runReference(graph, inputs);
+  const alongVector = (sign: number) => {
+    const moved = { ...inputs };
+    sample.inputs.forEach((_, i) => {
+      const [x, v] = [inputs[`x${i}`], inputs[`v${i}`]];
+      if (x && v) moved[`x${i}`] = shifted(x, v, sign * DIFFERENCE_STEP);
+    });
+    return runReference(graph, moved);
+  };
+  const [after, before] = [alongVector(1), alongVector(-1)];
+  const difference = (name: string): Float64Array =>
+    Float64Array.from(after[name]?.data ?? [], (x, i) => (x - (before[name]?.data[i] ?? Number.NaN)) / (2 * DIFFERENCE_STEP));
+
+  it('forward derivative equals central differences', () => {
+    expectClose(here['moved']?.data ?? [], difference('y'), 1e-7);
+  });
+
+  it('reverse derivative equals central differences', () => {
+    const slope = sample.inputs.reduce((sum, _, i) => sum + dot(here[`g${i}`]?.data ?? [], inputs[`v${i}`]?.data ?? []), 0);
+    expectClose([slope], difference('total'), 1e-7);
+  });
+
+  it('reverse derivative equals central differences, input by input', () => {
+    for (let i = 0; i < sample.inputs.length; i++) {
+      const x = inputs[`x${i}`];
+      if (!x) continue;
+      const slopes = Float64Array.from(x.data, (_, k) => {
+        const moved = (sign: number): number => {
+          const data = x.data.slice();
+          data[k] = (data[k] ?? 0) + sign * DIFFERENCE_STEP;
+          return runReference(graph, { ...inputs, [`x${i}`]: { shape: x.shape, data } })['total']?.data[0] ?? Number.NaN;
+        };
+        return (moved(1) - moved(-1)) / (2 * DIFFERENCE_STEP);
+      });
+      expectClose(here[`g${i}`]?.data ?? [], slopes, 1e-6);
+    }
+  });
+
+  it('forward derivative of the reverse derivative equals central differences', () => {
+    for (let i = 0; i < sample.inputs.length; i++) expectClose(here[`h${i}`]?.data ?? [], difference(`g${i}`), 1e-6);
+  });
+});
+
+describe('registry', () => {
+  it('every op has a sample', () => {
+    expect([...registry.keys()].filter((name) => !samples.some((sample) => sample.op === name))).toEqual([]);
+  });
+
+  it('each sample uses the op that it names', () => {
+    for (const sample of samples) {
+      const { graph } = differentiated(sample);
+      expect(
+        graph.nodes.map((node) => node.op),
+        `${sample.op} ${sample.case}`,
+      ).toContain(sample.op);
+    }
+  });
+
+  it('closure: derivatives emit only ops that are known, with a derivative or a reason to have none', () => {
+    const emitted = new Set(
+      samples.flatMap((sample) =>
+        [...reachable(differentiated(sample).ends)].flatMap(({ source }) => (source.kind === 'op' ? [source.op] : [])),
+      ),
+    );
+    expect(emitted.size).toBeGreaterThan(10);
+    for (const name of emitted) {
+      const derivative = registry.get(name)?.derivative;
+      expect(derivative, name).toBeDefined();
+      if (derivative !== undefined && !isDifferentiable(derivative))
+        expect(derivative.piecewiseConstant.length).toBeGreaterThan(10);
+    }
+  });
+
+  it('only these ops are declared to have no derivative', () => {
+    const without = [...registry.values()].filter((op) => !isDifferentiable(op.derivative)).map((op) => op.name);
+    expect(without.sort()).toEqual(['batchSize', 'step']);
+  });
+});

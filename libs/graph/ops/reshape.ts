@@ -1,0 +1,105 @@
+import { reshape } from '../emit.js';
+import { UnsupportedModel } from '../errors.js';
+import type { Dim, Shape } from '../graph.js';
+import { at, shapeAttribute } from '../op.js';
+import type { OnnxNode, OpDefinition, Value } from '../op.js';
+import { normalizeAxis, sameShape, showShape } from '../shapes.js';
+import { madeBy } from './patterns.js';
+
+const fixedSize = (shape: Shape): number => shape.reduce<number>((size, dim) => (dim === 'batch' ? size : size * dim), 1);
+const freeAxes = (shape: Shape): number => shape.filter((dim) => dim === 'batch').length;
+
+function checkSizes(from: Shape, to: Shape): Shape {
+  if (fixedSize(from) === fixedSize(to) && freeAxes(from) === freeAxes(to)) return to;
+  throw new UnsupportedModel(`A tensor of shape ${showShape(from)} cannot take the shape ${showShape(to)}`, {
+    value: showShape(to),
+    expected: `as many elements as ${showShape(from)}, with the batch axis kept apart`,
+  });
+}
+
+/** ONNX: 0 copies the axis of the input, one −1 is what remains. */
+function completed(wanted: Shape, from: Shape, zeroCopies: boolean): Shape {
+  const dims = wanted.map((dim, axis): Dim => (dim === 0 && zeroCopies ? (from[axis] ?? 0) : dim));
+  const open = dims.indexOf(-1);
+  if (open < 0) return dims;
+  const others = dims.filter((_, axis) => axis !== open);
+  if (freeAxes(from) > freeAxes(others)) {
+    dims[open] = 'batch';
+    return dims;
+  }
+  dims[open] = fixedSize(from) / fixedSize(others);
+  return dims;
+}
+
+/** `flatten(x, axis)`: the axes before and those from there on, each as one. */
+function flattened(node: OnnxNode): Shape {
+  const { shape } = node.input(0);
+  const given = node.int('axis', 1);
+  const axis = given === shape.length ? given : normalizeAxis(given, shape.length);
+  const merge = (dims: Shape): Dim => {
+    if (freeAxes(dims) === 0) return fixedSize(dims);
+    if (fixedSize(dims) === 1 && freeAxes(dims) === 1) return 'batch';
+    throw node.unsupported(`flattening ${showShape(shape)} at axis ${axis} would merge the batch axis with another`);
+  };
+  return [merge(shape.slice(0, axis)), merge(shape.slice(axis))];
+}
+
+/** Axes are an attribute before opset 13 and an input since. */
+export const axesOf = (node: OnnxNode): readonly number[] | undefined =>
+  node.has(1) ? (node.sizes(1) as readonly number[]) : node.ints('axes');
+
+function squeezed(node: OnnxNode): Shape {
+  const { shape } = node.input(0);
+  const axes = axesOf(node)?.map((axis) => normalizeAxis(axis, shape.length));
+  return shape.filter((dim, axis) => (axes === undefined ? dim !== 1 : !axes.includes(axis)));
+}
+
+function unsqueezed(node: OnnxNode): Shape {
+  const { shape } = node.input(0);
+  const given = axesOf(node) ?? [];
+  const rank = shape.length + given.length;
+  const axes = given.map((axis) => normalizeAxis(axis, rank));
+  const rest = [...shape];
+  return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)));
+}
+
+/** The same elements in the same order under another shape. */
+export const reshapeOp: OpDefinition = {
+  name: 'reshape',
+  shape: (inputs, attributes) => checkSizes(at(inputs, 0).shape, shapeAttribute(attributes, 'shape')),
+  simplify: (e, inputs, attributes): Value | undefined => {
+    const x = at(inputs, 0);
+    const shape = shapeAttribute(attributes, 'shape');
+    if (sameShape(x.shape, shape)) return x;
+    const before = madeBy(x, 'reshape');
+    if (before !== undefined) return reshape(e, at(before.inputs, 0), shape);
+    const stretched = madeBy(x, 'expand');
+    const small = stretched && at(stretched.inputs, 0);
+    // One number that was stretched can be stretched to any shape.
+    return small && fixedSize(small.shape) === 1 && freeAxes(small.shape) === 0
+      ? e.apply('expand', [reshape(e, small, [])], { shape: checkSizes(x.shape, shape) })
+      : undefined;
+  },
+  derivative: {
+    vjp: (e, { inputs }, cotangent) => [reshape(e, cotangent, at(inputs, 0).shape)],
+    jvp: (e, { output }, [tangent]) => tangent && reshape(e, tangent, output.shape),
+  },
+  reference: (inputs) => at(inputs, 0).data.slice(),
+  onnx: {
+    write: (writer, node) => {
+      const shape = shapeAttribute(node.attributes, 'shape');
+      // With one free axis, "what remains" is the number of examples.
+      const sizes = freeAxes(shape) <= 1 ? writer.int64s(shape.map((dim) => (dim === 'batch' ? -1 : dim))) : writer.sizes(shape);
+      writer.node('Reshape', [at(node.inputs, 0), sizes], {}, node.output);
+    },
+    read: {
+      Reshape: (e, node) => {
+        const x = node.input(0);
+        return reshape(e, x, completed(node.sizes(1), x.shape, node.int('allowzero', 0) === 0));
+      },
+      Flatten: (e, node) => reshape(e, node.input(0), flattened(node)),
+      Squeeze: (e, node) => reshape(e, node.input(0), squeezed(node)),
+      Unsqueeze: (e, node) => reshape(e, node.input(0), unsqueezed(node)),
+    },
+  },
+};
