@@ -63,8 +63,12 @@ export interface SeriesPoints {
 
 export interface ForeignQuery {
   readonly sql: string;
+  /** Used when the query names none. */
   readonly format?: string;
-  readonly parameters?: Readonly<Record<string, string>>;
+  /** Where unqualified tables lie: `stagewatch`, `system`, `information_schema`. */
+  readonly database?: string;
+  /** Values of `{name:Type}`, as text; null for NULL. */
+  readonly parameters?: Readonly<Record<string, string | null>>;
   readonly settings?: Readonly<Record<string, string>>;
   readonly maxSeconds?: number;
   readonly signal?: AbortSignal;

@@ -9,6 +9,7 @@ export interface TableFormat<Row> {
 }
 
 const maxUInt32 = 2 ** 32 - 1;
+const words = (list: string): readonly string[] => list.split(' ');
 const text = (value: string): string => JSON.stringify(value);
 const bool = (value: boolean): string => (value ? 'true' : 'false');
 
@@ -26,10 +27,10 @@ function name(value: string): string {
 
 const runs: TableFormat<RunRow> = {
   into: 'runs_raw',
-  columns: [
-    ...['run', 'name', 'project', 'framework', 'attempt', 'status', 'stage', 'stage_detail', 'step', 'planned_steps'],
-    ...['created', 'seen', 'optimizer', 'loss', 'batch_size', 'tags', 'version'],
-  ],
+  columns: words(
+    'run name project framework attempt status stage stage_detail step planned_steps ' +
+      'created seen optimizer loss batch_size tags version',
+  ),
   line: (r) =>
     `[${text(r.run)},${text(r.name)},${text(r.project)},${text(r.framework)},${jsonUnsigned('attempt', r.attempt, maxUInt32)},` +
     `${text(r.status)},${text(r.stage)},${text(r.stageDetail)},${jsonUnsigned('step', r.step)},` +
@@ -48,10 +49,7 @@ const scalars: TableFormat<ScalarRow> = {
 
 const readings: TableFormat<ReadingRow> = {
   into: 'readings_raw',
-  columns: [
-    ...['run', 'name', 'key', 'attempt', 'step', 'value', 'bound', 'products', 'seconds', 'device', 'probe_digest', 'source'],
-    'time',
-  ],
+  columns: words('run name key attempt step value bound products seconds device probe_digest source time'),
   line: (r) =>
     `[${name(r.run)},${name(r.name)},${name(r.key)},${jsonUnsigned('attempt', r.attempt, maxUInt32)},` +
     `${jsonUnsigned('step', r.step)},${jsonFloat(r.value)},${jsonFloat(r.bound)},` +
@@ -61,24 +59,7 @@ const readings: TableFormat<ReadingRow> = {
 
 const findings: TableFormat<FindingRow> = {
   into: 'findings_raw',
-  columns: [
-    ...[
-      'run',
-      'id',
-      'attempt',
-      'step',
-      'onset',
-      'kind',
-      'from_label',
-      'to_label',
-      'detail',
-      'provisional',
-      'severity',
-      'evidence',
-      'text',
-    ],
-    'time',
-  ],
+  columns: words('run id attempt step onset kind from_label to_label detail provisional severity evidence text time'),
   line: (r) =>
     `[${text(r.run)},${text(r.id)},${jsonUnsigned('attempt', r.attempt, maxUInt32)},${jsonUnsigned('step', r.step)},` +
     `${jsonUnsigned('onset', r.onset)},${text(r.kind)},${text(r.from)},${text(r.to)},${text(r.detail)},` +
