@@ -1,0 +1,58 @@
+import { cpus, totalmem } from 'node:os';
+import { describeExecutors } from '#analyzer/index.js';
+import { exitCodes, type Command, type Io } from '../command.js';
+import { checkDataFolder, checkPorts, checkStores, type Check } from '../doctor-checks.js';
+import { serviceConfig, serviceOptions } from '../service-options.js';
+import { table } from '../table.js';
+import { packageVersions, version } from '../version.js';
+
+export const doctorCommand: Command = {
+  name: 'doctor',
+  usage: '[--json]',
+  summary: 'What was found on this machine, what was chosen, and why the rest was not.',
+  description: 'Tries the stores on a temporary folder. Exits with 1 when something that the service needs is missing.',
+  options: { ...serviceOptions, json: { type: 'boolean', help: 'Print JSON.' } },
+  maxPositionals: 0,
+  async run(invocation) {
+    const { io, flags } = invocation;
+    const config = serviceConfig(invocation);
+    if (flags['json'] !== true) io.err('Trying the stores…\n');
+    const report = {
+      versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
+      machine: `${process.platform} ${process.arch}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+      executors: await describeExecutors(),
+      stores: await checkStores(),
+      ports: await checkPorts(config),
+      data: checkDataFolder(config.dataDir),
+    };
+    const healthy =
+      [...report.stores, ...report.ports, report.data].every((check) => check.ok) && report.executors.some((e) => e.chosen);
+    if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report })}\n`);
+    else print(io, report, healthy);
+    return healthy ? exitCodes.ok : exitCodes.failed;
+  },
+};
+
+interface Report {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: string;
+  readonly executors: Awaited<ReturnType<typeof describeExecutors>>;
+  readonly stores: readonly Check[];
+  readonly ports: readonly Check[];
+  readonly data: Check;
+}
+
+function print(io: Io, report: Report, healthy: boolean): void {
+  const section = (title: string, rows: readonly (readonly string[])[]): void =>
+    io.out(`\n${title}\n${table(rows.map((row) => ['', ...row]))}`);
+  const checks = (list: readonly Check[]): string[][] => list.map((c) => [c.ok ? 'ok' : 'NOT OK', c.name, c.detail]);
+  section('Versions', [...Object.entries(report.versions), ['machine', report.machine]]);
+  section(
+    'Executors',
+    report.executors.map((e) => [e.chosen ? 'chosen' : e.available ? 'found' : 'refused', e.name, e.reason]),
+  );
+  section('Stores', checks(report.stores));
+  section('Ports', checks(report.ports));
+  section('Data', checks([report.data]));
+  io.out(healthy ? '\nReady.\n' : '\nSomething is missing; see above.\n');
+}

@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { openFileBlobs } from '#blobs/index.js';
+import { openLmdbBus } from '#bus/index.js';
+import type { Config } from '#runtime/config.js';
+import { openEmbeddedStore } from '#store/index.js';
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Opens each store on a temporary folder and uses it once. */
+export async function checkStores(): Promise<readonly Check[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'stagewatch-doctor-'));
+  const openers: readonly [string, () => Promise<{ check(): Promise<void>; close(): Promise<void> }>][] = [
+    ['bus (LMDB)', () => Promise.resolve(openLmdbBus({ path: join(folder, 'bus') }))],
+    ['blobs (files)', () => Promise.resolve(openFileBlobs({ path: join(folder, 'blobs') }))],
+    ['store (chDB)', () => openEmbeddedStore({ path: join(folder, 'clickhouse') })],
+  ];
+  const checks: Check[] = [];
+  try {
+    for (const [name, open] of openers) checks.push(await tried(name, open));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return checks;
+}
+
+async function tried(name: string, open: () => Promise<{ check(): Promise<void>; close(): Promise<void> }>): Promise<Check> {
+  const startedMs = performance.now();
+  try {
+    const part = await open();
+    await part.check();
+    await part.close();
+    return { name, ok: true, detail: `opened, used and closed in ${Math.round(performance.now() - startedMs)} ms` };
+  } catch (error) {
+    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export async function checkPorts({ host, ports }: Config): Promise<readonly Check[]> {
+  const flags = { http: '--port-http', grpc: '--port-grpc', clickhouse: '--port-clickhouse' } as const;
+  const ours = await isStagewatch(host, ports.http);
+  return Promise.all(
+    Object.entries(ports).map(async ([name, port]): Promise<Check> => {
+      const named = `${name} ${host}:${port}`;
+      if (await isFree(host, port)) return { name: named, ok: true, detail: 'free' };
+      if (ours) return { name: named, ok: true, detail: 'a stagewatch service answers here' };
+      return { name: named, ok: false, detail: `taken by another program; choose one with ${flags[name as keyof typeof flags]}` };
+    }),
+  );
+}
+
+async function isFree(host: string, port: number): Promise<boolean> {
+  const server = createServer();
+  const free = once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  server.listen(port, host);
+  const answer = await free;
+  server.close();
+  return answer;
+}
+
+async function isStagewatch(host: string, port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(1000) });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+export function checkDataFolder(dataDir: string): Check {
+  const name = dataDir;
+  let existing = dataDir;
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK);
+  } catch {
+    return { name, ok: false, detail: `${existing} cannot be written to; choose another folder with --data` };
+  }
+  const { bavail, bsize } = statfsSync(existing);
+  const freeGib = (bavail * bsize) / 1024 ** 3;
+  const lock = join(dataDir, 'stagewatch.lock');
+  const use = existsSync(lock) ? `, locked by process ${readFileSync(lock, 'utf8').split(' ')[0]}` : '';
+  return { name, ok: freeGib > 0.5, detail: `writable, ${freeGib.toFixed(1)} GiB free${use}` };
+}
