@@ -39,8 +39,8 @@ export type InsertOutcome = Outcome<void> | { readonly kind: 'refused'; readonly
 
 /** Rows of one caller; they travel together. */
 interface Parcel {
-  readonly lines: readonly string[];
-  readonly bytes: number;
+  readonly rows: number;
+  readonly body: string;
   readonly done: (error?: unknown) => void;
 }
 
@@ -58,6 +58,7 @@ const lingerMs = 5;
 export class BatchWriter {
   private readonly queues = new Map<TableName, Queue>();
   private readonly waiting: (() => void)[] = [];
+  private readonly outstanding = new Set<Promise<void>>();
   private queuedBytes = 0;
   private closed = false;
   private pump: Promise<void> | undefined;
@@ -79,11 +80,15 @@ export class BatchWriter {
     const { maxRows, maxQueuedBytes } = this.options.limits;
     const format = tableFormats[table];
     // Every line is made before any is queued: a bad row leaves nothing half-stored.
-    const lines = rows.map((row) => format.line(row));
+    const bodies: { rows: number; body: string }[] = [];
+    for (let from = 0; from < rows.length; from += maxRows) {
+      const part = rows.length <= maxRows ? rows : rows.slice(from, from + maxRows);
+      bodies.push({ rows: part.length, body: part.map((row) => format.line(row)).join('\n') });
+    }
     const parcels: Promise<void>[] = [];
-    for (let from = 0; from < lines.length; from += maxRows) {
+    for (const body of bodies) {
       while (this.queuedBytes > maxQueuedBytes) await new Promise<void>((resolve) => this.waiting.push(resolve));
-      parcels.push(this.enqueue(table, from === 0 && lines.length <= maxRows ? lines : lines.slice(from, from + maxRows)));
+      parcels.push(this.enqueue(table, body));
     }
     await Promise.all(parcels);
   }
@@ -92,7 +97,7 @@ export class BatchWriter {
   async flush(): Promise<void> {
     this.hurry++;
     this.wake?.();
-    while (this.pump !== undefined) await this.pump;
+    await Promise.allSettled(this.outstanding);
     this.hurry--;
   }
 
@@ -101,20 +106,22 @@ export class BatchWriter {
     await this.flush();
   }
 
-  private enqueue(table: TableName, lines: readonly string[]): Promise<void> {
+  private enqueue(table: TableName, { rows, body }: { readonly rows: number; readonly body: string }): Promise<void> {
     if (this.closed) return Promise.reject(new StagewatchError('UNAVAILABLE', 'the store is closed'));
     const queue = this.queueOf(table);
-    let bytes = 0;
-    for (const line of lines) bytes += line.length + 1;
-    return new Promise((resolve, reject) => {
+    const outstanding = new Promise<void>((resolve, reject) => {
       const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      queue.parcels.push({ lines, bytes, done });
-      queue.rows += lines.length;
-      queue.bytes += bytes;
-      this.queuedBytes += bytes;
-      this.pump ??= this.run().finally(() => (this.pump = undefined));
+      queue.parcels.push({ rows, body, done });
+      queue.rows += rows;
+      queue.bytes += body.length;
+      this.queuedBytes += body.length;
+      this.pump ??= this.run();
       if (this.isFull(queue)) this.wake?.();
     });
+    this.outstanding.add(outstanding);
+    const forget = (): void => void this.outstanding.delete(outstanding);
+    outstanding.then(forget, forget);
+    return outstanding;
   }
 
   private queueOf(table: TableName): Queue {
@@ -132,7 +139,10 @@ export class BatchWriter {
     await this.pause(lingerMs);
     for (;;) {
       const next = this.nextDue();
-      if (next === undefined) return;
+      if (next === undefined) {
+        this.pump = undefined;
+        return;
+      }
       const waitMs = this.hurry > 0 ? 0 : next.dueMs - performance.now();
       if (waitMs > 0) await this.pause(waitMs);
       else await this.send(next.table, next.queue);
@@ -172,7 +182,7 @@ export class BatchWriter {
       // One caller's bad row must not take the others' rows with it.
       for (const parcel of parcels) settle([parcel], await this.tryInsert(table, [parcel]));
     } else settle(parcels, outcome);
-    for (const parcel of parcels) this.queuedBytes -= parcel.bytes;
+    for (const parcel of parcels) this.queuedBytes -= parcel.body.length;
     for (const resume of this.waiting.splice(0)) resume();
   }
 
@@ -180,9 +190,9 @@ export class BatchWriter {
     const { maxRows, maxBytes } = this.options.limits;
     let [rows, bytes, count] = [0, 0, 0];
     for (const parcel of queue.parcels) {
-      if (count > 0 && (rows + parcel.lines.length > maxRows || bytes + parcel.bytes > maxBytes)) break;
-      rows += parcel.lines.length;
-      bytes += parcel.bytes;
+      if (count > 0 && (rows + parcel.rows > maxRows || bytes + parcel.body.length > maxBytes)) break;
+      rows += parcel.rows;
+      bytes += parcel.body.length;
       count++;
     }
     queue.rows -= rows;
@@ -194,8 +204,8 @@ export class BatchWriter {
     const { limits, logger, metrics } = this.options;
     const batch: Batch = {
       table,
-      rows: parcels.reduce((sum, parcel) => sum + parcel.lines.length, 0),
-      body: parcels.map((parcel) => parcel.lines.join('\n')).join('\n'),
+      rows: parcels.reduce((sum, parcel) => sum + parcel.rows, 0),
+      body: parcels.map((parcel) => parcel.body).join('\n'),
       token: randomUUID(),
     };
     const beganMs = performance.now();

@@ -46,19 +46,20 @@ export async function readSeries(client: ClickHouseClient, query: SeriesQuery): 
       ORDER BY step, attempt, rank, sequence, place`;
     return toPoints(query, await selectRows(client, sql, parameters), false);
   }
-  // Two points a bucket, three where something is not finite; four are kept for the ends of each line.
+  // Two points a bucket, three where something is not finite; four are left for the ends of each line.
   const buckets = Math.max(1, Math.floor((maxPoints / lines - 4) / (broken > 0 ? 3 : 2)));
   const width = Math.ceil((last - first + 1) / buckets);
+  const extremes = 'argMinIf(point, value, isFinite(value)), argMaxIf(point, value, isFinite(value))';
+  const kept =
+    broken === 0
+      ? `[${extremes}]`
+      : `arrayConcat(if(countIf(isFinite(value)) > 0, [${extremes}], []),
+          if(countIf(NOT isFinite(value)) > 0, [argMinIf(point, step, NOT isFinite(value))], []))`;
   // Extremes of rows written twice are the same extremes, so FINAL would only cost time here.
   const sql = `WITH tuple(step, value, bound, ms, source) AS point
     SELECT attempt, rank, kept.1, kept.2, kept.3, kept.4, kept.5 FROM (
-      SELECT attempt, rank, intDiv(step - {first:UInt64}, {width:UInt64}) AS bucket,
-        arrayDistinct(arrayConcat(
-          if(countIf(isFinite(value)) > 0,
-            [argMinIf(point, value, isFinite(value)), argMaxIf(point, value, isFinite(value))], []),
-          if(countIf(NOT isFinite(value)) > 0, [argMinIf(point, step, NOT isFinite(value))], []),
-          if(bucket = 0, [argMin(point, step)], []),
-          if(bucket = intDiv({last:UInt64} - {first:UInt64}, {width:UInt64}), [argMax(point, step)], []))) AS points
+      SELECT attempt, rank, arrayDistinct(${kept}) AS points,
+        multiIf(step = {first:UInt64}, -1, step = {last:UInt64}, -2, intDiv(step - {first:UInt64}, {width:UInt64})) AS bucket
       FROM (${points(key, '')}) GROUP BY attempt, rank, bucket
     ) ARRAY JOIN points AS kept ORDER BY kept.1, attempt, rank`;
   return toPoints(query, await selectRows(client, sql, { ...parameters, first, last, width }), true);
