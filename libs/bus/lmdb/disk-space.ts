@@ -4,6 +4,7 @@ import { BusFull } from '../bus.js';
 const ageMs = 500;
 const recheckBytes = 4 * 1024 * 1024;
 const pauseMs = 100;
+const exhaustedBytes = 1024 * 1024;
 
 /**
  * Keeps a reserve. A commit frees space, but needs some first: if publishing took the last page of the disk, nothing
@@ -45,10 +46,19 @@ export class DiskSpace {
     return this.looking;
   }
 
+  /** Whether `bytes` more, with the pages around them, would not fit. */
+  async isExhausted(bytes: number): Promise<boolean> {
+    return (await this.freeBytes()) < 2 * bytes + exhaustedBytes;
+  }
+
   private async measure(): Promise<void> {
     this.checkedMs = performance.now();
     this.bytes = 0;
+    this.low = (await this.freeBytes()) < this.reserveBytes;
+  }
+
+  private async freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.path);
-    this.low = bavail * bsize < this.reserveBytes;
+    return bavail * bsize;
   }
 }

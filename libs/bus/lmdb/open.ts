@@ -5,7 +5,6 @@ import { LmdbBus } from './lmdb-bus.js';
 import { openTables } from './tables.js';
 import { Writer } from './writer.js';
 
-const gib = 1024 ** 3;
 const mib = 1024 ** 2;
 
 export interface LmdbBusOptions {
@@ -14,8 +13,6 @@ export interface LmdbBusOptions {
   readonly logger?: Logger;
   /** The streams; those of the house unless said otherwise. */
   readonly streams?: Readonly<Record<string, StreamOptions>>;
-  /** The largest that the file may become; address space, not disk. */
-  readonly mapBytes?: number;
   /** Publishing is refused when the disk has less than this left; 0 for no reserve. */
   readonly reserveBytes?: number;
   /** So many ids per subject stay known after their messages are gone. */
@@ -24,11 +21,12 @@ export interface LmdbBusOptions {
 
 /** The bus of an installation that is one process. */
 export async function openLmdbBus(options: LmdbBusOptions): Promise<Bus> {
-  const tables = openTables(options.path, options.mapBytes ?? 256 * gib);
+  const tables = openTables(options.path);
+  const space = new DiskSpace(options.path, options.reserveBytes ?? 32 * mib);
   const bus = new LmdbBus({
     tables,
-    writer: new Writer(options.logger),
-    space: new DiskSpace(options.path, options.reserveBytes ?? 32 * mib),
+    writer: new Writer(tables.root, space, options.logger),
+    space,
     streams: options.streams ?? houseStreams,
     idWindow: options.idWindow ?? 4096,
     logger: options.logger,

@@ -33,7 +33,10 @@ export interface Tables {
   readonly kv: Table;
 }
 
-export function openTables(path: string, mapBytes: number): Tables {
+/** Address space, not disk; beyond it the map grows by moving. */
+const mapBytes = 64 * 1024 ** 3;
+
+export function openTables(path: string): Tables {
   mkdirSync(path, { recursive: true });
   const root: RootDatabase<Buffer, Buffer> = open({
     path: join(path, 'bus.mdb'),
@@ -42,6 +45,9 @@ export function openTables(path: string, mapBytes: number): Tables {
     maxDbs: 16,
     keyEncoding: 'binary',
     encoding: 'binary',
+    // With it, each turn of the event loop gets a batch whose promise nobody sees, and a full disk ends the process
+    // with an unhandled rejection. We make the batches.
+    eventTurnBatching: false,
     // The classic order of LMDB: data, sync, meta, sync. Our writer has one transaction under way at a time,
     // so overlapping would gain nothing.
     overlappingSync: false,

@@ -1,6 +1,7 @@
 import type { Logger } from '#runtime/logging.js';
 import { BusFull } from '../bus.js';
-import type { Table } from './tables.js';
+import type { DiskSpace } from './disk-space.js';
+import type { Table, Tables } from './tables.js';
 
 /** One transaction takes operations until it holds so much. */
 const batchBytes = 16 * 1024 * 1024;
@@ -12,6 +13,8 @@ const stuckMs = 60_000;
 
 /** ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL, MDB_TXN_FULL, MDB_BAD_TXN (what follows MAP_FULL within a transaction). */
 const fullCodes = new Set<unknown>([28, 122, 27, -30792, -30788, -30782]);
+/** What LMDB says when a write was cut short, which is how a disk becomes full. */
+const eio = 5;
 
 /** What one transaction will write, and how the memory beside it goes on or goes back. */
 export class Batch {
@@ -86,7 +89,11 @@ export class Writer {
   /** Bytes handed to LMDB since the writer was made. */
   writtenBytes = 0;
 
-  constructor(private readonly logger: Logger | undefined) {}
+  constructor(
+    private readonly root: Tables['root'],
+    private readonly space: DiskSpace,
+    private readonly logger: Logger | undefined,
+  ) {}
 
   write<T>(plan: (batch: Batch) => T, options: { readonly bytes?: number; readonly alone?: boolean } = {}): Promise<T> {
     const bytes = options.bytes ?? 0;
@@ -141,7 +148,7 @@ export class Writer {
       await this.commit(batch);
     } catch (error) {
       batch.fail();
-      const reason = this.explain(error);
+      const reason = await this.explain(error, batch.bytes);
       for (const { operation } of planned) operation.reject(reason);
       return;
     }
@@ -154,12 +161,13 @@ export class Writer {
     if (batch.writes.length === 0) return;
     this.startedMs = performance.now();
     try {
-      // All writes of one turn of the event loop are one transaction; the promise resolves when it is synced.
-      const pending = new Set<Promise<unknown>>();
-      for (const { table, key, value } of batch.writes) {
-        pending.add(value === undefined ? table.remove(key) : table.put(key, value));
-      }
-      await Promise.all(pending);
+      // One transaction; the promise resolves when it is synced. Those of the single writes say nothing within a batch.
+      await this.root.batch(() => {
+        for (const { table, key, value } of batch.writes) {
+          if (value === undefined) void table.remove(key);
+          else void table.put(key, value);
+        }
+      });
       this.writtenBytes += batch.bytes;
     } catch (error) {
       throw await commitError(error);
@@ -168,9 +176,10 @@ export class Writer {
     }
   }
 
-  private explain(error: unknown): unknown {
+  private async explain(error: unknown, bytes: number): Promise<unknown> {
     const code = (error as { code?: unknown }).code;
-    if (fullCodes.has(code)) return new BusFull('no space left for the bus', { cause: error });
+    const full = fullCodes.has(code) || (code === eio && (await this.space.isExhausted(bytes)));
+    if (full) return new BusFull('no space left for the bus', { cause: error });
     this.broken = error;
     this.logger?.error({ err: error }, 'the bus could not write a transaction');
     return error;
