@@ -1,0 +1,111 @@
+"""Who is sending and what it trains, in the shape of the wire."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+from .conventions import Loss, OptimizerConstants, loss_fields, optimizer_fields
+from .encoder import now_ms
+from .probe_set import ProbeSet
+from .wire import MODEL_FORMAT_ONNX, AttachRunRequest, ModelDescription
+
+TEXT_BYTES = 200
+
+
+def _shorten(text: str) -> str:
+    return text.encode("utf-8", "replace")[:TEXT_BYTES].decode("utf-8", "ignore")
+
+
+@dataclass
+class Identity:
+    """What `AttachRun` is asked with; the same instance id on every try."""
+
+    name: str
+    project: str = ""
+    framework: str = ""
+    optimizer: Optional[OptimizerConstants] = None
+    loss: Optional[Loss] = None
+    batch_size: int = 0
+    planned_steps: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    resume: Optional[str] = None
+    join_attempt: Optional[int] = None
+    rank: int = 0
+    first_step: int = 0
+    instance_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def request(self) -> Any:
+        request = AttachRunRequest(
+            instance_id=self.instance_id,
+            name=_shorten(self.name),
+            project=_shorten(self.project),
+            framework=self.framework,
+            batch_size=self.batch_size,
+            planned_steps=self.planned_steps,
+            tags={_shorten(str(key)): _shorten(str(value)) for key, value in self.tags.items()},
+            resume_run_id=self.resume or "",
+            rank=self.rank,
+            client_time_ms=now_ms(),
+            first_step=self.first_step,
+        )
+        if self.join_attempt is not None:
+            request.join_attempt = self.join_attempt
+        for name, value in optimizer_fields(self.optimizer).items():
+            setattr(request.optimizer, name, value)
+        for name, value in loss_fields(self.loss).items():
+            setattr(request.loss, name, value)
+        return request
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What the service answered."""
+
+    run_id: str
+    attempt: int
+    page_url: str
+    chunk_bytes: int
+    message_bytes: int
+
+    @staticmethod
+    def of(response: Any) -> "Attached":
+        return Attached(response.run_id, response.attempt, response.page_url, response.limits.chunk_bytes,
+                        response.limits.message_bytes)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The network and what it is measured on. Artifacts are kept by digest until they have been uploaded."""
+
+    graph: bytes
+    graph_digest: str
+    parameters: Sequence[str]
+    train: ProbeSet
+    val: Optional[ProbeSet] = None
+    reference_loss: Optional[float] = None
+    reference_gradient_norm: Optional[float] = None
+    reference_step: int = 0
+
+    def description(self) -> Any:
+        model = ModelDescription(
+            format=MODEL_FORMAT_ONNX,
+            graph_digest=self.graph_digest,
+            parameters=list(self.parameters),
+            reference_step=self.reference_step,
+        )
+        for target, probe_set in ((model.train, self.train), (model.val, self.val)):
+            if probe_set is not None:
+                target.digest = probe_set.digest
+                target.examples = len(probe_set.x)
+                target.class_names.extend(probe_set.class_names)
+        if self.reference_loss is not None:
+            model.reference_loss = self.reference_loss
+        if self.reference_gradient_norm is not None:
+            model.reference_gradient_norm = self.reference_gradient_norm
+        return model
+
+    def artifacts(self) -> Dict[str, bytes]:
+        sets: Tuple[Optional[ProbeSet], ...] = (self.train, self.val)
+        return {self.graph_digest: self.graph, **{s.digest: s.npz for s in sets if s is not None}}

@@ -1,0 +1,74 @@
+"""Calls back at the very beginning of `optimizer.step()`, while θ_t and the learning rate of its update are in place."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from typing import Any, Callable
+
+
+def before_update(optimizer: Any, callback: Callable[[], None]) -> Callable[[], None]:
+    """Installs the hook and returns what removes it. The optimizer holds the callback, not the other way round."""
+    if hasattr(optimizer, "register_step_pre_hook"):
+        def pre_hook(_optimizer: Any, _args: Any, _kwargs: Any) -> None:
+            callback()
+
+        handle = optimizer.register_step_pre_hook(pre_hook)
+        return lambda: handle.remove()
+    return _wrap_step(optimizer, callback)
+
+
+class _BoundStep:
+    """A bound method that holds its optimizer weakly, as learning-rate schedulers of PyTorch 1 do.
+
+    They take `__func__` and `__self__` of `optimizer.step` apart to count its calls, so both are here.
+    """
+
+    def __init__(self, optimizer: Any, function: Callable[..., Any]) -> None:
+        self._optimizer = weakref.ref(optimizer)
+        self.__func__ = function
+
+    @property
+    def __self__(self) -> Any:
+        return self._optimizer()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(self._optimizer(), *args, **kwargs)
+
+
+def _wrap_step(optimizer: Any, callback: Callable[[], None]) -> Callable[[], None]:
+    """PyTorch before 2.0 has no such hook."""
+    active = [True]
+    given = optimizer.__dict__.get("step")
+    if given is None:
+        original = type(optimizer).step
+
+        @functools.wraps(original)
+        def with_self(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if active[0]:
+                callback()
+            return original(self, *args, **kwargs)
+
+        mine: Any = _BoundStep(optimizer, with_self)
+    else:
+        # A scheduler came first: its wrapper is a plain function that carries a mark, and so does ours.
+        @functools.wraps(given)
+        def without_self(*args: Any, **kwargs: Any) -> Any:
+            if active[0]:
+                callback()
+            return given(*args, **kwargs)
+
+        mine = without_self
+    optimizer.step = mine
+    reference = weakref.ref(optimizer)
+
+    def remove() -> None:
+        active[0] = False
+        living = reference()
+        if living is not None and living.__dict__.get("step") is mine:
+            if given is None:
+                del living.step
+            else:
+                living.step = given
+
+    return remove

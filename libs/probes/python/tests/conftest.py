@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from fake_service import FakeService
+
+from stagewatch import sender
+
+
+@pytest.fixture
+def service():
+    fake = FakeService().start()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Reconnecting without the manners that a real service deserves."""
+    monkeypatch.setattr(sender, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(sender, "LONGEST_PAUSE_S", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def loud(caplog):
+    caplog.set_level(logging.INFO, logger="stagewatch")
