@@ -1,0 +1,77 @@
+import type { Bus } from '#bus/bus.js';
+import { decodeJson, type ControlBody } from '#bus/messages.js';
+import type { Logger } from '#runtime/logging.js';
+import type { Input } from '#wire/codec.js';
+import type { Control } from '#wire/generated/messages.js';
+import type { Identity } from './identity.js';
+
+/** A wish for a snapshot "now" that is older than this has lost its sense. */
+const nowMeansMs = 30_000;
+/** Runs whose standing wishes are remembered. */
+const maxRemembered = 10_000;
+
+export interface ControlOptions {
+  readonly bus: Bus;
+  readonly logger: Logger;
+  /** Writers of a run that have a stream open. */
+  readonly listeners: (runId: string) => Iterable<Identity>;
+}
+
+/** Carries wishes from the bus to the streams. Standing ones (cadence, stop) also reach a probe that connects later. */
+export class ControlForwarder {
+  private readonly stopping = new AbortController();
+  private readonly standing = new Map<string, Map<string, Input<Control>>>();
+  private loop: Promise<void> | undefined;
+
+  constructor(private readonly options: ControlOptions) {}
+
+  async start(): Promise<void> {
+    const after = await this.options.bus.floor('control');
+    this.loop = this.follow(after).catch((error: unknown) => {
+      if (!this.stopping.signal.aborted) this.options.logger.error({ err: error }, 'wishes to probes are no longer forwarded');
+    });
+  }
+
+  async close(): Promise<void> {
+    this.stopping.abort();
+    await this.loop;
+  }
+
+  /** What a run has been asked for and should still do. */
+  greet(identity: Identity): void {
+    for (const control of this.standing.get(identity.place.runId)?.values() ?? []) identity.session?.send({ control });
+  }
+
+  forget(runId: string): void {
+    this.standing.delete(runId);
+  }
+
+  private async follow(after: number): Promise<void> {
+    for await (const message of this.options.bus.tail('control', { after, signal: this.stopping.signal })) {
+      const body = decodeJson<ControlBody>(message.body);
+      const control = toControl(body);
+      if (body.kind !== 'snapshot-now') this.remember(message.subject, body.kind, control);
+      else if (Date.now() - message.timeMs > nowMeansMs) continue;
+      for (const identity of this.options.listeners(message.subject)) identity.session?.send({ control });
+    }
+  }
+
+  private remember(runId: string, kind: string, control: Input<Control>): void {
+    let wishes = this.standing.get(runId);
+    if (wishes === undefined) this.standing.set(runId, (wishes = new Map()));
+    wishes.set(kind, control);
+    const oldest = this.standing.keys().next();
+    if (this.standing.size > maxRemembered && oldest.done !== true) this.standing.delete(oldest.value);
+  }
+}
+
+function toControl(body: ControlBody): Input<Control> {
+  switch (body.kind) {
+    case 'snapshot-now':
+      return { snapshotNow: { reason: body.reason } };
+    case 'cadence':
+      return { cadence: { fromStep: body.fromStep, everySteps: body.everySteps, factor: body.factor } };
+    case 'stop-sending':
+      return { stopSending: { reason: body.reason } };
+  }
+}

@@ -1,0 +1,45 @@
+/** Where a process writes: one rank of one attempt of one run. */
+export interface Place {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly rank: number;
+}
+
+export const placeKey = ({ runId, attempt, rank }: Place): string => `${runId}.${attempt}.${rank}`;
+
+/** What is durable about one writer. Never ahead of the bus: it is saved after the records that it speaks of. */
+export interface IdentityState {
+  readonly instanceId: string;
+  readonly nextSequence: number;
+  /** Newest step. */
+  readonly step: number;
+  readonly ended: boolean;
+  /** Silent for longer than the limit, and the bus knows it. */
+  readonly lost: boolean;
+  /** How often it was lost; makes the ids of presence messages the same on every try. */
+  readonly episode: number;
+}
+
+/** One writer, in memory. There is one object a place, however many streams come and go. */
+export class Identity {
+  readonly key: string;
+  /** Monotonic, of the last sign of life. */
+  seenMs: number;
+  /** The stream that is open now. */
+  session: { supersede(): Promise<void>; send(control: object): void; fail(error: unknown): void } | undefined;
+  /** A later attempt has begun: silence means nothing any more. */
+  outdated = false;
+
+  constructor(
+    readonly place: Place,
+    public state: IdentityState,
+    nowMs: number,
+  ) {
+    this.key = placeKey(place);
+    this.seenMs = nowMs;
+  }
+
+  touch(nowMs: number): void {
+    this.seenMs = nowMs;
+  }
+}

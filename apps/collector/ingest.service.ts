@@ -1,0 +1,269 @@
+import type { Blobs } from '#blobs/blobs.js';
+import type { Bus } from '#bus/bus.js';
+import type { Config } from '#runtime/config.js';
+import { StagewatchError } from '#runtime/errors.js';
+import type { Logger } from '#runtime/logging.js';
+import type { Metrics } from '#runtime/metrics.js';
+import type { Input } from '#wire/codec.js';
+import type {
+  AttachRunRequest,
+  AttachRunResponse,
+  DescribeModelRequest,
+  DescribeModelResponse,
+} from '#wire/generated/messages.js';
+import { ArtifactHashes } from './artifact-hashes.js';
+import { checkAttach } from './check-attach.js';
+import { checkKey, refuse, textLimits } from './checks.js';
+import { ControlForwarder } from './control-forwarder.js';
+import { creditBytes } from './credit.js';
+import { toStatus, translate } from './grpc-errors.js';
+import { GroupPublisher } from './group-publisher.js';
+import type { Identity } from './identity.js';
+import { ModelDoor } from './model-door.js';
+import { Presence } from './presence.js';
+import { RecordSession, type RecordsCall } from './record-session.js';
+import { RunRegistry } from './run-registry.js';
+import { UploadSession, type UploadCall } from './upload-session.js';
+
+export interface IngestOptions {
+  readonly bus: Bus;
+  readonly blobs: Blobs;
+  readonly config: Pick<Config, 'limits' | 'lostAfterMs'>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Where people look at a run. */
+  readonly pageUrl: (runId: string) => string;
+}
+
+/** Chunks are messages too; the rest of the message is a few bytes. */
+const chunkMarginBytes = 1024;
+const shutdownRetryMs = 500;
+
+/** The rules of taking things in: who may, how many, and what is answered. */
+export class IngestService {
+  private readonly registry: RunRegistry;
+  private readonly publisher: GroupPublisher;
+  private readonly presence: Presence;
+  private readonly controls: ControlForwarder;
+  private readonly models: ModelDoor;
+  private readonly hashes: ArtifactHashes;
+  private readonly listening = new Map<string, Set<Identity>>();
+  /** Calls that are open, and how to end each. */
+  private readonly calls = new Map<object, (error: unknown) => void>();
+  private readonly running = new Set<Promise<void>>();
+  private streams = 0;
+  private uploads = 0;
+  private closing = false;
+
+  constructor(private readonly options: IngestOptions) {
+    const { bus, blobs, logger, config } = options;
+    const now = (): number => performance.now();
+    this.registry = new RunRegistry({ bus, now });
+    this.publisher = new GroupPublisher(bus, 'records');
+    this.presence = new Presence({ bus, registry: this.registry, lostAfterMs: config.lostAfterMs, now, logger });
+    this.controls = new ControlForwarder({ bus, logger, listeners: (runId) => this.listening.get(runId) ?? [] });
+    this.models = new ModelDoor({ registry: this.registry, bus, blobs });
+    this.hashes = new ArtifactHashes(blobs);
+  }
+
+  async start(): Promise<void> {
+    await this.presence.start();
+    await this.controls.start();
+  }
+
+  /** Ends every call with a word about coming back, after what they brought is durable. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.controls.close();
+    for (const end of this.calls.values()) end(unavailable());
+    await Promise.all(this.running);
+    await this.publisher.close();
+    await this.presence.close();
+  }
+
+  async attach(request: AttachRunRequest): Promise<Input<AttachRunResponse>> {
+    this.assertOpen();
+    checkAttach(request);
+    const { place, state } = await this.registry.attach({ ...request, project: request.project || 'default' });
+    const { limits } = this.options.config;
+    return {
+      runId: place.runId,
+      attempt: place.attempt,
+      nextSequence: state.nextSequence,
+      limits: {
+        messageBytes: limits.messageBytes,
+        chunkBytes: this.chunkBytes(),
+        blobBytes: limits.blobBytes,
+        metricsPerRun: limits.metricsPerRun,
+        nameBytes: textLimits.nameBytes,
+      },
+      pageUrl: this.options.pageUrl(place.runId),
+    };
+  }
+
+  describe(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
+    this.assertOpen();
+    return this.models.describe(request);
+  }
+
+  async upload(call: UploadCall): Promise<void> {
+    const { blobs, metrics, config } = this.options;
+    await this.serve(call, async () => {
+      this.assertRoom(this.uploads, 'uploads');
+      this.uploads++;
+      try {
+        await UploadSession.serve(call, messagesOf(call), {
+          blobs,
+          metrics,
+          hashes: this.hashes,
+          blobBytes: config.limits.blobBytes,
+          chunkBytes: this.chunkBytes(),
+          authorize: (header) => this.registry.authorizeInstance(header),
+          alive: (identity) => this.presence.alive(identity),
+        });
+        call.end();
+      } finally {
+        this.uploads--;
+      }
+    });
+  }
+
+  async records(call: RecordsCall): Promise<void> {
+    await this.serve(call, async () => {
+      this.assertRoom(this.streams, 'streams');
+      this.options.metrics.streams.set(++this.streams);
+      try {
+        await this.stream(call);
+      } finally {
+        this.options.metrics.streams.set(--this.streams);
+      }
+    });
+  }
+
+  private async stream(call: RecordsCall): Promise<void> {
+    const messages = messagesOf(call);
+    const first = await messages.next();
+    if (first.done === true) return void call.end();
+    if (first.value.kind !== 'hello')
+      refuse('INVALID_ARGUMENT', 'a stream begins with hello', { field: 'hello', expected: 'hello' });
+    const { hello } = first.value;
+    checkKey(hello.instanceId, 'hello.instance_id');
+    const identity = await this.registry.authorize(hello);
+    await identity.session?.supersede();
+    const { registry, publisher, presence } = this;
+    const { metrics, logger, config, blobs } = this.options;
+    const session = new RecordSession(call, identity, await registry.metricsOf(hello.runId), {
+      registry,
+      publisher,
+      presence,
+      metrics,
+      logger,
+      metricsPerRun: config.limits.metricsPerRun,
+      credit: () => creditBytes(this.streams),
+      blobBytes: async (name) => (await blobs.stat(name))?.bytes,
+    });
+    identity.session = session;
+    this.calls.set(call, (error) => session.fail(error));
+    this.listen(identity);
+    try {
+      const running = session.run(messages);
+      this.controls.greet(identity);
+      await running;
+    } finally {
+      if (identity.session === session) {
+        identity.session = undefined;
+        this.unlisten(identity);
+        registry.release(identity);
+      }
+    }
+  }
+
+  /** Removes what this room knows of a run; its messages and blobs are the caller's to remove. */
+  async forget(runId: string): Promise<void> {
+    this.controls.forget(runId);
+    await this.registry.forget(runId);
+  }
+
+  /** Runs one streaming call: an error becomes its status, and no other call notices. */
+  private async serve(call: RecordsCall | UploadCall, work: () => Promise<void>): Promise<void> {
+    const fail = (error: unknown): void => {
+      if (call.cancelled || call.writableEnded) return;
+      call.emit('error', toStatus(translate(error)));
+    };
+    this.calls.set(call, fail);
+    const running = this.guarded(call, work, fail);
+    this.running.add(running);
+    await running;
+    this.running.delete(running);
+    this.calls.delete(call);
+  }
+
+  private async guarded(
+    call: RecordsCall | UploadCall,
+    work: () => Promise<void>,
+    fail: (error: unknown) => void,
+  ): Promise<void> {
+    try {
+      this.assertOpen();
+      await work();
+    } catch (error) {
+      if (call.cancelled || call.writableEnded) return;
+      const told = translate(error);
+      if (told instanceof StagewatchError) this.options.metrics.rejected.inc({ code: told.code });
+      else this.options.logger.error({ err: error }, 'a call failed');
+      fail(told);
+    }
+  }
+
+  private listen(identity: Identity): void {
+    const { runId } = identity.place;
+    const listening = this.listening.get(runId) ?? new Set();
+    this.listening.set(runId, listening.add(identity));
+  }
+
+  private unlisten(identity: Identity): void {
+    const listening = this.listening.get(identity.place.runId);
+    listening?.delete(identity);
+    if (listening?.size === 0) this.listening.delete(identity.place.runId);
+  }
+
+  private chunkBytes(): number {
+    return Math.min(4 * 1024 * 1024, this.options.config.limits.messageBytes - chunkMarginBytes);
+  }
+
+  private assertOpen(): void {
+    if (this.closing) throw unavailable();
+  }
+
+  private assertRoom(open: number, what: 'streams' | 'uploads'): void {
+    const { streams } = this.options.config.limits;
+    if (open < streams) return;
+    refuse('TOO_MANY_STREAMS', `as many ${what} are open as this service takes`, {
+      value: String(open),
+      expected: `at most ${streams}`,
+      retryAfterMs: 2000,
+    });
+  }
+}
+
+const unavailable = (): StagewatchError =>
+  new StagewatchError('UNAVAILABLE', 'the service is closing', { retryAfterMs: shutdownRetryMs });
+
+/**
+ * Messages of a call with back-pressure. Leaving the loop early must not destroy the stream: its status is still to be
+ * sent. A client that goes away ends the loop.
+ */
+async function* messagesOf<T>(call: { iterator(options: object): AsyncIterator<T>; cancelled: boolean }): AsyncGenerator<T> {
+  const messages = call.iterator({ destroyOnReturn: false });
+  for (;;) {
+    let next: IteratorResult<T>;
+    try {
+      next = await messages.next();
+    } catch (error) {
+      if (call.cancelled) return;
+      throw error;
+    }
+    if (next.done === true) return;
+    yield next.value;
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import type { Blobs } from '#blobs/blobs.js';
+import type { Bus } from '#bus/bus.js';
+import { sha256Pattern } from '#wire/checksum.js';
+import { codec, type Input } from '#wire/codec.js';
+import { encodeEnvelope } from '#wire/envelope.js';
+import type { DescribeModelRequest, DescribeModelResponse, ModelDescription } from '#wire/generated/messages.js';
+import { checkName, checkText, refuse, textLimits } from './checks.js';
+import { checkModel } from './graph-check.js';
+import type { RangeReader } from './npz-header.js';
+import type { RunRegistry } from './run-registry.js';
+import { artifactName } from './upload-names.js';
+
+/** A larger graph file is not read into memory. */
+const maxGraphBytes = 512 * 1024 * 1024;
+
+/** Takes the description of a network, after looking at it as closely as the analyzer will. */
+export class ModelDoor {
+  constructor(private readonly parts: { readonly registry: RunRegistry; readonly bus: Bus; readonly blobs: Blobs }) {}
+
+  async describe(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
+    const { registry, bus } = this.parts;
+    const identity = await registry.authorizeInstance(request);
+    const { model } = request;
+    if (model === null) refuse('INVALID_ARGUMENT', 'the description is missing', { field: 'model' });
+    checkDescription(model);
+    const missingDigests = await this.missing(model);
+    if (missingDigests.length > 0) return { missingDigests };
+    const { runId } = identity.place;
+    const checked = await checkModel(model, await registry.lossOf(runId), {
+      graph: await this.graph(model.graphDigest),
+      train: (await this.reader(model.train!.digest))!,
+      val: hasSet(model.val) ? await this.reader(model.val!.digest) : undefined,
+    });
+    const digest = createHash('sha256').update(codec('ModelDescription').encode(model)).digest('hex');
+    const body = encodeEnvelope({ ...identity.place, receivedTimeMs: Date.now(), model });
+    await bus.publish('records', [{ subject: runId, id: `model.${identity.place.attempt}.${digest}`, body }]);
+    return checked;
+  }
+
+  private async missing(model: ModelDescription): Promise<string[]> {
+    const digests = [model.graphDigest, model.train!.digest, ...(hasSet(model.val) ? [model.val!.digest] : [])];
+    const missing = [];
+    for (const digest of new Set(digests)) {
+      if ((await this.parts.blobs.stat(artifactName(digest))) === undefined) missing.push(digest);
+    }
+    return missing;
+  }
+
+  private async graph(digest: string): Promise<Buffer> {
+    const { blobs } = this.parts;
+    const name = artifactName(digest);
+    const bytes = (await blobs.stat(name))?.bytes ?? 0;
+    if (bytes > maxGraphBytes) {
+      refuse('UNSUPPORTED_MODEL', 'the model file is too large', {
+        field: 'model.graph_digest',
+        value: `${bytes} bytes`,
+        expected: `at most ${maxGraphBytes}; export it without its weights`,
+      });
+    }
+    return blobs.read(name);
+  }
+
+  private async reader(digest: string): Promise<RangeReader | undefined> {
+    const { blobs } = this.parts;
+    const name = artifactName(digest);
+    const known = await blobs.stat(name);
+    return known && { bytes: known.bytes, read: (offset, bytes) => blobs.read(name, { offset, bytes }) };
+  }
+}
+
+const hasSet = (set: { readonly digest: string } | null): boolean => set !== null && set.digest !== '';
+
+function checkDescription(model: ModelDescription): void {
+  checkDigest(model.graphDigest, 'model.graph_digest');
+  checkDigest(model.train?.digest ?? '', 'model.train.digest');
+  if (hasSet(model.val)) checkDigest(model.val!.digest, 'model.val.digest');
+  if (model.parameters.length > textLimits.tensors) {
+    refuse('INVALID_ARGUMENT', 'too many parameters', {
+      field: 'model.parameters',
+      value: String(model.parameters.length),
+      expected: `at most ${textLimits.tensors}`,
+    });
+  }
+  for (const [i, name] of model.parameters.entries()) checkName(name, `model.parameters[${i}]`);
+  for (const [field, set] of [['train', model.train] as const, ['val', model.val] as const]) {
+    const classNames = set?.classNames ?? [];
+    if (classNames.length > textLimits.classNames) {
+      refuse('INVALID_ARGUMENT', 'too many class names', {
+        field: `model.${field}.class_names`,
+        value: String(classNames.length),
+        expected: `at most ${textLimits.classNames}`,
+      });
+    }
+    for (const [i, name] of classNames.entries()) checkText(name, `model.${field}.class_names[${i}]`);
+  }
+}
+
+function checkDigest(digest: string, field: string): void {
+  if (sha256Pattern.test(digest)) return;
+  refuse('INVALID_ARGUMENT', 'this is no digest', { field, value: digest, expected: 'a SHA-256 in 64 lower-case hex digits' });
+}

@@ -1,0 +1,268 @@
+import { decodeJson, encodeJson } from '#bus/messages.js';
+import type { Bus, KeyValue } from '#bus/bus.js';
+import { StagewatchError } from '#runtime/errors.js';
+import { newId, runIdPattern } from '#runtime/ids.js';
+import { encodeEnvelope } from '#wire/envelope.js';
+import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
+import { checkKey, refuse } from './checks.js';
+import { Identity, placeKey, type IdentityState, type Place } from './identity.js';
+
+/** Buckets of this room on the bus. */
+export const buckets = {
+  runs: 'collector-runs',
+  instances: 'collector-instances',
+  identities: 'collector-identities',
+  metrics: 'collector-metrics',
+} as const;
+
+interface RunState {
+  readonly name: string;
+  readonly createdMs: number;
+  /** The newest one. */
+  readonly attempts: number;
+  /** Of the newest attempt. */
+  readonly loss: LossConvention | null;
+}
+
+export interface RegistryOptions {
+  readonly bus: Bus;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** Who may write where. Everything here is durable before it is answered. */
+export class RunRegistry {
+  private readonly runs: KeyValue;
+  private readonly instances: KeyValue;
+  private readonly identities: KeyValue;
+  private readonly metrics: KeyValue;
+  private readonly open = new Map<string, Promise<Identity | undefined>>();
+  private readonly names = new Map<string, Promise<Set<string>>>();
+  /** Attaching is rare and has several steps: one at a time. */
+  private attaching: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: RegistryOptions) {
+    const { bus } = options;
+    this.runs = bus.kv(buckets.runs);
+    this.instances = bus.kv(buckets.instances);
+    this.identities = bus.kv(buckets.identities);
+    this.metrics = bus.kv(buckets.metrics);
+  }
+
+  /** Begins a run, an attempt, or a further rank; for a known instance it only completes what was begun. */
+  attach(request: AttachRunRequest): Promise<Identity> {
+    const turn = this.attaching.then(() => this.attachNow(request));
+    this.attaching = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async attachNow(request: AttachRunRequest): Promise<Identity> {
+    const known = await read<Place>(this.instances, request.instanceId);
+    const place = known ?? (await this.claim(request));
+    await this.runs.put(place.runId, encodeJson(newRun(request, place)), 0);
+    const identity = await this.identity(place);
+    if (identity === undefined) throw new Error(`identity ${placeKey(place)} is gone`);
+    await this.options.bus.publish('records', [
+      {
+        subject: place.runId,
+        id: `attach.${place.attempt}.${place.rank}`,
+        body: encodeEnvelope({ ...place, receivedTimeMs: Date.now(), attached: request }),
+      },
+    ]);
+    await this.outdate(place);
+    identity.touch(this.options.now());
+    return identity;
+  }
+
+  private async claim(request: AttachRunRequest): Promise<Place> {
+    const place = request.resumeRunId === '' ? newPlace(request) : await this.nextPlace(request);
+    const claimed = await this.claimIdentity(place, request.instanceId);
+    if (!claimed) {
+      refuse('IDENTITY_IN_USE', 'another process writes as this rank of this attempt', {
+        field: 'rank',
+        value: String(place.rank),
+        expected: 'a rank that nobody has, or no join_attempt',
+      });
+    }
+    await this.instances.put(request.instanceId, encodeJson(place), 0);
+    return place;
+  }
+
+  /** A crash in here leaves at worst an attempt number that nobody uses. */
+  private async nextPlace(request: AttachRunRequest): Promise<Place> {
+    const { resumeRunId: runId, joinAttempt, rank } = request;
+    for (;;) {
+      const entry = runIdPattern.test(runId) ? await this.runs.get(runId) : undefined;
+      if (entry === undefined) refuse('UNKNOWN_RUN', 'there is no such run', { field: 'resume_run_id', value: runId });
+      const run = decodeJson<RunState>(entry.value);
+      if (joinAttempt !== undefined) {
+        if (joinAttempt < 1 || joinAttempt > run.attempts) {
+          refuse('UNKNOWN_ATTEMPT', 'the run has no such attempt', {
+            field: 'join_attempt',
+            value: String(joinAttempt),
+            expected: `1 to ${run.attempts}`,
+          });
+        }
+        return { runId, attempt: joinAttempt, rank };
+      }
+      const attempt = run.attempts + 1;
+      const next = encodeJson({ ...run, attempts: attempt, loss: request.loss });
+      if ((await this.runs.put(runId, next, entry.revision)) !== undefined) return { runId, attempt, rank };
+    }
+  }
+
+  private async claimIdentity(place: Place, instanceId: string): Promise<boolean> {
+    const state: IdentityState = { instanceId, nextSequence: 1, step: 0, ended: false, lost: false, episode: 0 };
+    if ((await this.identities.put(placeKey(place), encodeJson(state), 0)) !== undefined) return true;
+    const holder = await read<IdentityState>(this.identities, placeKey(place));
+    return holder?.instanceId === instanceId;
+  }
+
+  private async outdate(place: Place): Promise<void> {
+    for (const pending of this.open.values()) {
+      const identity = await pending;
+      if (identity?.place.runId === place.runId && identity.place.attempt < place.attempt) identity.outdated = true;
+    }
+  }
+
+  /** The identity that a caller claims to be; refuses what is unknown and what belongs to another. */
+  async authorize(claimed: Place & { readonly instanceId: string }): Promise<Identity> {
+    const run = runIdPattern.test(claimed.runId) ? await read<RunState>(this.runs, claimed.runId) : undefined;
+    if (run === undefined) refuse('UNKNOWN_RUN', 'there is no such run', { field: 'run_id', value: claimed.runId });
+    if (claimed.attempt < 1 || claimed.attempt > run.attempts) {
+      refuse('UNKNOWN_ATTEMPT', 'the run has no such attempt', {
+        field: 'attempt',
+        value: String(claimed.attempt),
+        expected: `1 to ${run.attempts}`,
+      });
+    }
+    const identity = await this.identity(claimed);
+    if (identity === undefined) {
+      refuse('NOT_FOUND', 'nobody attached as this rank', {
+        field: 'rank',
+        value: String(claimed.rank),
+        expected: 'an attached rank',
+      });
+    }
+    if (identity.state.instanceId !== claimed.instanceId) {
+      refuse('IDENTITY_IN_USE', 'this rank of this attempt belongs to another process', {
+        field: 'instance_id',
+        value: claimed.instanceId,
+        expected: 'the instance id that attached',
+      });
+    }
+    return identity;
+  }
+
+  /** The writer behind an instance id, for calls that do not name their rank. */
+  async authorizeInstance(claimed: {
+    readonly runId: string;
+    readonly attempt: number;
+    readonly instanceId: string;
+  }): Promise<Identity> {
+    checkKey(claimed.instanceId, 'instance_id');
+    const place = await read<Place>(this.instances, claimed.instanceId);
+    const rank = place?.runId === claimed.runId && place.attempt === claimed.attempt ? place.rank : 0;
+    return this.authorize({ runId: claimed.runId, attempt: claimed.attempt, rank, instanceId: claimed.instanceId });
+  }
+
+  /** The loss that a run said it steps on. */
+  async lossOf(runId: string): Promise<LossConvention | null> {
+    return (await read<RunState>(this.runs, runId))?.loss ?? null;
+  }
+
+  private identity(place: Place): Promise<Identity | undefined> {
+    const key = placeKey(place);
+    let pending = this.open.get(key);
+    if (pending === undefined) {
+      pending = read<IdentityState>(this.identities, key).then((state) => {
+        if (state !== undefined) return new Identity(pick(place), state, this.options.now());
+        this.open.delete(key);
+        return undefined;
+      });
+      pending.catch(() => this.open.delete(key));
+      this.open.set(key, pending);
+    }
+    return pending;
+  }
+
+  async save(identity: Identity): Promise<void> {
+    await this.identities.put(identity.key, encodeJson(identity.state));
+  }
+
+  /** All writers that have not ended, of the newest attempt of their run. Called once, at the start. */
+  async load(): Promise<void> {
+    for await (const { key, value } of this.identities.entries()) {
+      if (decodeJson<IdentityState>(value).ended) continue;
+      const [runId = '', attempt, rank] = key.split('.');
+      const identity = await this.identity({ runId, attempt: Number(attempt), rank: Number(rank) });
+      const run = await read<RunState>(this.runs, runId);
+      // Without a run: its attach broke off before it was answered.
+      if (identity !== undefined) identity.outdated = run === undefined || identity.place.attempt < run.attempts;
+    }
+  }
+
+  /** Writers in memory. */
+  async all(): Promise<Identity[]> {
+    const identities = await Promise.all(this.open.values());
+    return identities.filter((identity) => identity !== undefined);
+  }
+
+  /** Names of scalars that a run has used. */
+  metricsOf(runId: string): Promise<Set<string>> {
+    let pending = this.names.get(runId);
+    if (pending === undefined) {
+      pending = read<string[]>(this.metrics, runId).then((names) => new Set(names));
+      pending.catch(() => this.names.delete(runId));
+      this.names.set(runId, pending);
+    }
+    return pending;
+  }
+
+  async saveMetrics(runId: string, names: ReadonlySet<string>): Promise<void> {
+    await this.metrics.put(runId, encodeJson([...names]));
+  }
+
+  /** Lets go of a writer that has ended and has no stream. */
+  release(identity: Identity): void {
+    if (identity.state.ended && identity.session === undefined) this.open.delete(identity.key);
+  }
+
+  /** Removes every trace of a run that this room keeps, and ends its streams. */
+  async forget(runId: string): Promise<void> {
+    for (const identity of await this.all()) {
+      if (identity.place.runId !== runId) continue;
+      this.open.delete(identity.key);
+      identity.session?.fail(new StagewatchError('UNKNOWN_RUN', 'the run was deleted', { field: 'run_id', value: runId }));
+    }
+    this.names.delete(runId);
+    await forgetRun(this.options.bus, runId);
+  }
+}
+
+/** The same for a collector that is not running: only what is durable. */
+export async function forgetRun(bus: Bus, runId: string): Promise<void> {
+  const instances = bus.kv(buckets.instances);
+  for await (const { key, value } of instances.entries()) {
+    if (decodeJson<Place>(value).runId === runId) await instances.delete(key);
+  }
+  const identities = bus.kv(buckets.identities);
+  for await (const { key } of identities.entries(`${runId}.`)) await identities.delete(key);
+  await bus.kv(buckets.metrics).delete(runId);
+  await bus.kv(buckets.runs).delete(runId);
+}
+
+function newPlace(request: AttachRunRequest): Place {
+  return { runId: newId('r'), attempt: 1, rank: request.rank };
+}
+
+function newRun(request: AttachRunRequest, place: Place): RunState {
+  return { name: request.name, createdMs: Date.now(), attempts: place.attempt, loss: request.loss };
+}
+
+const pick = ({ runId, attempt, rank }: Place): Place => ({ runId, attempt, rank });
+
+async function read<T>(bucket: KeyValue, key: string): Promise<T | undefined> {
+  const entry = await bucket.get(key);
+  return entry === undefined ? undefined : decodeJson<T>(entry.value);
+}
