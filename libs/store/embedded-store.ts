@@ -1,11 +1,12 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
-import { BatchWriter, defaultBatchLimits, type Batch, type BatchLimits, type InsertOutcome } from './batch-writer.js';
+import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openChdbClient, selectRows } from './chdb-client.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
+import { insertBatch } from './insert-batch.js';
 import { migrate } from './migrate.js';
 import { migrations } from './migrations/index.js';
 import { readFindings } from './read/findings.js';
@@ -16,7 +17,6 @@ import { readSeries } from './read/series.js';
 import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
 import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
 import { tableFormats } from './table-rows.js';
-import { insertOutcome } from './weather.js';
 
 export interface EmbeddedStoreOptions {
   /** Folder of the database; one process may have it open at a time. */
@@ -141,25 +141,5 @@ export class EmbeddedStore implements Store {
         query_params: { runs },
       });
     }
-  }
-}
-
-async function insertBatch(client: ClickHouseClient, batch: Batch): Promise<InsertOutcome> {
-  const { into, columns } = tableFormats[batch.table];
-  try {
-    const list = columns.map((column) => `\`${column}\``).join(', ');
-    // The client's `insert` would serialise row by row what is one text already.
-    const answer = await client.exec({
-      query: `INSERT INTO ${into} (${list}) FORMAT JSONCompactEachRow`,
-      values: Readable.from([batch.body]),
-      clickhouse_settings: {
-        insert_deduplication_token: batch.token,
-        log_comment: `stagewatch batch writer: ${batch.table}`,
-      },
-    });
-    answer.stream.destroy();
-    return { kind: 'success', value: undefined };
-  } catch (error) {
-    return insertOutcome(error);
   }
 }

@@ -1,4 +1,3 @@
-import { ClickHouseError } from '@clickhouse/client';
 import { StagewatchError } from '#runtime/errors.js';
 import type { InsertOutcome } from './batch-writer.js';
 
@@ -11,7 +10,8 @@ const fullText = /No space left on device|ENOSPC|NOT_ENOUGH_SPACE|Disk quota exc
 
 /** What a failed insert means to the one who waits for it. */
 export function insertOutcome(error: unknown): InsertOutcome {
-  const code = error instanceof ClickHouseError ? error.code : '';
+  // Not `instanceof`: chDB's connection throws the error class of another package than the client's.
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : String(error);
   if (full.has(code) || fullText.test(message)) {
     return {

@@ -20,27 +20,32 @@ export const views: Migration = {
         bound, time, toString(source) AS source FROM readings_raw FINAL`,
 
     // The stages of a run as intervals. A stage lasts until the next one begins, the newest one until the run was last
-    // seen. \`onset\` is backdated, so its time is that of the first reading at or after it.
+    // seen. The onset is backdated, so its time is that of the first reading at or after it.
     `CREATE OR REPLACE VIEW stages AS
       WITH marks AS (
-        SELECT f.run AS run, f.attempt AS attempt, f.to_label AS stage, f.detail AS detail, f.onset AS onset, f.step AS step,
-          f.time AS declared, f.id AS id,
-          row_number() OVER (PARTITION BY f.run ORDER BY f.attempt, f.step, f.time, f.id) AS place
-        FROM findings_raw AS f FINAL WHERE f.kind = 'stage'
+        SELECT run, attempt, to_label AS stage, detail, onset, time AS declared,
+          row_number() OVER (PARTITION BY run ORDER BY attempt, step, time, id) AS place
+        FROM findings_raw FINAL WHERE kind = 'stage'
       ),
-      times AS (SELECT run, attempt, step, min(time) AS time FROM readings_raw GROUP BY run, attempt, step),
+      times AS (
+        SELECT toString(run) AS run, attempt, step, min(time) AS time FROM readings_raw GROUP BY run, attempt, step
+      ),
       placed AS (
         SELECT m.run AS run, m.attempt AS attempt, m.stage AS stage, m.detail AS detail, m.onset AS onset, m.place AS place,
           if(t.time > toDateTime64(0, 3, 'UTC'), least(t.time, m.declared), m.declared) AS began
         FROM marks AS m ASOF LEFT JOIN times AS t ON m.run = t.run AND m.attempt = t.attempt AND t.step >= m.onset
+      ),
+      followed AS (
+        SELECT run, attempt, stage, detail, onset, began,
+          leadInFrame(place) OVER following AS next_place, leadInFrame(onset) OVER following AS next_onset,
+          leadInFrame(began) OVER following AS next_began
+        FROM placed
+        WINDOW following AS (PARTITION BY run ORDER BY place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
       )
-      SELECT p.run AS run, p.attempt AS attempt, p.stage AS stage, p.detail AS detail,
-        p.onset AS from_step, p.began AS from_time,
-        if(n.place > 0, n.onset, greatest(r.step, p.onset)) AS to_step,
-        if(n.place > 0, n.began, greatest(r.seen, p.began)) AS to_time
-      FROM placed AS p
-      LEFT JOIN (SELECT run, place - 1 AS place_before, place, onset, began FROM placed) AS n
-        ON p.run = n.run AND p.place = n.place_before
-      LEFT JOIN (SELECT run, step, seen FROM runs_raw FINAL) AS r ON p.run = r.run`,
+      SELECT f.run AS run, f.attempt AS attempt, toString(f.stage) AS stage, f.detail AS detail,
+        f.onset AS from_step, f.began AS from_time,
+        greatest(if(f.next_place > 0, f.next_onset, r.step), f.onset) AS to_step,
+        greatest(if(f.next_place > 0, f.next_began, r.seen), f.began) AS to_time
+      FROM followed AS f LEFT JOIN (SELECT run, step, seen FROM runs_raw FINAL) AS r ON f.run = r.run`,
   ],
 };

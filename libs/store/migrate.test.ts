@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ClickHouseClient } from '@clickhouse/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openChdbClient, selectRows } from './chdb-client.js';
+import { insertBatch } from './insert-batch.js';
+import { migrate, type MigrationClient } from './migrate.js';
+import { migrations } from './migrations/index.js';
+import type { Migration } from './migrations/migration.js';
+
+let path: string;
+let client: ClickHouseClient;
+let migrationClient: MigrationClient;
+beforeAll(async () => {
+  path = await mkdtemp(join(tmpdir(), 'stagewatch-migrate-'));
+  client = await openChdbClient(path, { output_format_json_quote_64bit_integers: 0 });
+  await client.command({ query: 'CREATE DATABASE stagewatch' });
+  await client.command({ query: 'USE stagewatch' });
+  migrationClient = {
+    command: async (query) => void (await client.command({ query })),
+    rows: (query) => selectRows(client, query),
+    insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
+  };
+});
+afterAll(async () => {
+  await client.close();
+  await rm(path, { recursive: true });
+});
+
+const third: Migration = { number: 3, name: 'third', statements: ['CREATE TABLE IF NOT EXISTS third (x UInt8) ENGINE = Memory'] };
+
+test('migrations are numbered without gaps', () => {
+  expect(migrations.map((m) => m.number)).toEqual(migrations.map((_, i) => i + 1));
+});
+
+test('each is applied once, and recorded', async () => {
+  expect(await migrate(migrationClient, migrations)).toEqual(migrations.map((m) => m.number));
+  expect(await migrate(migrationClient, migrations)).toEqual([]);
+  expect(await selectRows(client, 'SELECT number, name FROM migrations ORDER BY number')).toEqual([
+    [1, 'tables'],
+    [2, 'views'],
+  ]);
+});
+
+test('a crash between the statements and the record is repaired by running them again', async () => {
+  await client.command({ query: 'ALTER TABLE migrations DELETE WHERE number = 2 SETTINGS mutations_sync = 1' });
+  expect(await migrate(migrationClient, migrations)).toEqual([2]);
+});
+
+test('one that was changed after it was applied is refused', async () => {
+  const changed = migrations.map((m) => (m.number === 1 ? { ...m, statements: [...m.statements, 'SELECT 1'] } : m));
+  await expect(migrate(migrationClient, changed)).rejects.toThrow(/migration 1 \(tables\) was changed/);
+});
+
+test('a database of a newer program is refused', async () => {
+  expect(await migrate(migrationClient, [...migrations, third])).toEqual([3]);
+  await expect(migrate(migrationClient, migrations)).rejects.toThrow(/newer than this program/);
+});
+
+test('a batch with the same token goes in once; the key folds what comes with another', async () => {
+  const body = '["r1","loss",1,1,0,1,0,0.5,"2026-11-21 00:00:00.000"]';
+  const batch = { table: 'scalars', rows: 1, body, token: 'a' } as const;
+  const counts = 'SELECT (SELECT count() FROM scalars_raw), (SELECT count() FROM scalars)';
+  for (let again = 0; again < 3; again++) expect((await insertBatch(client, batch)).kind).toBe('success');
+  expect(await selectRows(client, counts)).toEqual([[1, 1]]);
+  expect((await insertBatch(client, { ...batch, token: 'b' })).kind).toBe('success');
+  expect(await selectRows(client, counts)).toEqual([[2, 1]]);
+});
+
+test('what the engine says about rows is the rows fault', async () => {
+  const broken = { table: 'scalars', rows: 1, body: '["r1","loss","one"', token: 'c' } as const;
+  const outcome = await insertBatch(client, broken);
+  expect(outcome.kind).toBe('refused');
+});
