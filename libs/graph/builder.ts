@@ -24,8 +24,14 @@ export class GraphBuilder implements Emit {
   readonly #values = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #arrays = new WeakMap<object, number>();
+  readonly #simplify: boolean;
   #count = 0;
   #arrayCount = 0;
+
+  /** Without simplification a graph is what was written, to compare with. */
+  constructor({ simplify = true }: { readonly simplify?: boolean } = {}) {
+    this.#simplify = simplify;
+  }
 
   input(input: GraphInput): Value {
     if (this.#inputs.some((other) => nameOf(other) === input.name)) throw new Error(`There are two inputs '${input.name}'`);
@@ -52,9 +58,9 @@ export class GraphBuilder implements Emit {
     const definition = opNamed(op);
     const inputs = definition.commutative ? given.toSorted((a, b) => a.index - b.index) : given;
     const shape = definition.shape(inputs, attributes);
-    const folded = this.#folded(op, inputs, attributes, shape);
-    if (folded !== undefined) return folded;
-    const simpler = definition.simplify?.(this, inputs, attributes);
+    const simpler = this.#simplify
+      ? (this.#folded(op, inputs, attributes, shape) ?? definition.simplify?.(this, inputs, attributes))
+      : undefined;
     if (simpler !== undefined) return simpler;
     const key = `${op}(${inputs.map((input) => input.index).join(',')})${attributesKey(attributes)}`;
     return this.#create(key, shape, { kind: 'op', op, inputs, attributes });

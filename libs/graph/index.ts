@@ -24,6 +24,10 @@ export { GraphError, ProbeSetMismatch, UnknownOp, UnsupportedModel } from './err
 export { attachLoss } from './attach-loss.js';
 export { checkProbeSet } from './check-probe-set.js';
 export { exportOnnx } from './onnx/export.js';
+export { importOnnx } from './onnx/import.js';
+export type { OnnxImportOptions } from './onnx/import.js';
+export { importTfjsLayers } from './tfjs/import.js';
+export type { TfjsImportOptions } from './tfjs/import.js';
 export { gradient } from './gradient.js';
 export { forVectors, linearize } from './linearize.js';
 export { mlp } from './networks.js';

@@ -1,4 +1,4 @@
-import { add, addIfAny, matmul, mul, sumTo, transpose } from '../emit.js';
+import { add, addIfAny, matmul, mul, sumTo } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Dim, Shape } from '../graph.js';
 import { at, flagAttribute } from '../op.js';

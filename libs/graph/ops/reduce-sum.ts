@@ -35,8 +35,8 @@ export const reduceSumOp: OpDefinition = {
     const small = at(stretched.inputs, 0);
     const aligned = reshape(e, small, [...Array.from({ length: x.shape.length - small.shape.length }, () => 1), ...small.shape]);
     if (!axes.every((axis) => aligned.shape[axis] === 1)) return undefined;
-    const times = mul(e, aligned, countAlong(e, x, axes));
-    return expand(e, reshape(e, times, (result.length === x.shape.length ? kept : dropped)(aligned.shape, axes)), result);
+    const one = reshape(e, small, (result.length === x.shape.length ? kept : dropped)(aligned.shape, axes));
+    return expand(e, mul(e, one, countAlong(e, x, axes)), result);
   },
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent) => {

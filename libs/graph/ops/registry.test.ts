@@ -7,7 +7,7 @@ import { isDifferentiable } from '../op.js';
 import type { Value } from '../op.js';
 import { runReference } from '../run-reference.js';
 import { resolveShape } from '../shapes.js';
-import { dot, expectClose, randomTensor, shifted, uniform } from '../testing/numbers.js';
+import { differences, dot, randomTensor, shifted, uniform } from '../testing/numbers.js';
 import { samples } from '../testing/samples.js';
 import type { Sample } from '../testing/samples.js';
 import { registry } from './registry.js';
@@ -69,12 +69,12 @@ describe.each(samples)('$op - $case', (sample) => {
     Float64Array.from(after[name]?.data ?? [], (x, i) => (x - (before[name]?.data[i] ?? Number.NaN)) / (2 * DIFFERENCE_STEP));
 
   it('forward derivative equals central differences', () => {
-    expectClose(here['moved']?.data ?? [], difference('y'), 1e-7);
+    expect(differences(here['moved']?.data, difference('y'), 1e-7)).toEqual([]);
   });
 
   it('reverse derivative equals central differences', () => {
     const slope = sample.inputs.reduce((sum, _, i) => sum + dot(here[`g${i}`]?.data ?? [], inputs[`v${i}`]?.data ?? []), 0);
-    expectClose([slope], difference('total'), 1e-7);
+    expect(differences([slope], difference('total'), 1e-7)).toEqual([]);
   });
 
   it('reverse derivative equals central differences, input by input', () => {
@@ -89,12 +89,14 @@ describe.each(samples)('$op - $case', (sample) => {
         };
         return (moved(1) - moved(-1)) / (2 * DIFFERENCE_STEP);
       });
-      expectClose(here[`g${i}`]?.data ?? [], slopes, 1e-6);
+      expect(differences(here[`g${i}`]?.data, slopes, 1e-6)).toEqual([]);
     }
   });
 
   it('forward derivative of the reverse derivative equals central differences', () => {
-    for (let i = 0; i < sample.inputs.length; i++) expectClose(here[`h${i}`]?.data ?? [], difference(`g${i}`), 1e-6);
+    for (let i = 0; i < sample.inputs.length; i++) {
+      expect(differences(here[`h${i}`]?.data, difference(`g${i}`), 1e-6)).toEqual([]);
+    }
   });
 });
 
@@ -120,12 +122,11 @@ describe('registry', () => {
       ),
     );
     expect(emitted.size).toBeGreaterThan(10);
-    for (const name of emitted) {
+    const open = [...emitted].filter((name) => {
       const derivative = registry.get(name)?.derivative;
-      expect(derivative, name).toBeDefined();
-      if (derivative !== undefined && !isDifferentiable(derivative))
-        expect(derivative.piecewiseConstant.length).toBeGreaterThan(10);
-    }
+      return derivative === undefined || (!isDifferentiable(derivative) && derivative.piecewiseConstant.length < 10);
+    });
+    expect(open).toEqual([]);
   });
 
   it('only these ops are declared to have no derivative', () => {

@@ -1,5 +1,4 @@
 /** Helpers of this room's tests: repeatable numbers, differences, comparisons. */
-import { expect } from 'vitest';
 import type { Graph } from '../graph.js';
 import { elements, referenceTensor } from '../reference-tensor.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
@@ -51,24 +50,23 @@ export const shifted = (a: ReferenceTensor, b: ReferenceTensor, factor: number):
 export const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((sum, x, i) => sum + x * (b[i] ?? Number.NaN), 0);
 
-/** Largest difference over the largest number; NaN equals NaN only. */
-export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
-  let difference = 0;
-  let scale = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const [a, b] = [actual[i] ?? Number.NaN, expected[i] ?? Number.NaN];
-    if (Number.isNaN(a) !== Number.isNaN(b)) return Number.POSITIVE_INFINITY;
-    if (Number.isNaN(b)) continue;
-    difference = Math.max(difference, Math.abs(a - b));
-    scale = Math.max(scale, Math.abs(b));
-  }
-  return difference / Math.max(scale, 1e-12);
-}
-
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what = ''): void {
-  const shown = Array.from(expected)
-    .slice(0, 4)
-    .map((x, i) => `${actual[i]} for ${x}`);
-  expect(relativeError(actual, expected), `${what}: ${shown.join(', ')}`).toBeLessThan(tolerance);
+/**
+ * The first entries that differ by more than `tolerance` times the largest number, as text; NaN equals NaN only.
+ * `expect(differences(…)).toEqual([])` shows them when it fails.
+ */
+export function differences(
+  actual: ArrayLike<number> | undefined,
+  expected: ArrayLike<number> | undefined,
+  tolerance: number,
+): string[] {
+  if (actual === undefined || expected === undefined) return ['nothing to compare'];
+  if (actual.length !== expected.length) return [`${actual.length} numbers for ${expected.length}`];
+  const scale = Array.from(expected).reduce((top, x) => (Number.isNaN(x) ? top : Math.max(top, Math.abs(x))), 1e-12);
+  return Array.from(expected)
+    .flatMap((x, i) => {
+      const a = actual[i] ?? Number.NaN;
+      const same = Object.is(a, x) || Math.abs(a - x) <= tolerance * scale;
+      return same ? [] : [`[${i}] ${a} for ${x}`];
+    })
+    .slice(0, 5);
 }

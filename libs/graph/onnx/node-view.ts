@@ -1,0 +1,89 @@
+import { GraphError, UnsupportedModel } from '../errors.js';
+import type { Shape } from '../graph.js';
+import type { OnnxNode, Value } from '../op.js';
+import type { OnnxNodeProto } from './proto.js';
+import type { ShapeValue } from './shape-values.js';
+
+export interface TensorValue {
+  readonly kind: 'tensor';
+  readonly value: Value;
+}
+export type ImportedValue = TensorValue | ShapeValue;
+
+export const labelOf = (node: OnnxNodeProto): string => node.name || node.output[0] || node.opType || '?';
+
+export function unsupportedAt(node: OnnxNodeProto, reason: string, expected?: string, cause?: unknown): UnsupportedModel {
+  const detail = { field: `node ${labelOf(node)}`, value: node.opType ?? '' };
+  const text = `Node '${labelOf(node)}' (${node.opType}): ${reason}`;
+  return new UnsupportedModel(text, expected === undefined ? detail : { ...detail, expected }, cause);
+}
+
+/** An error about a node names the node; what is not an error of a model becomes one, because the file made it happen. */
+export function atNode(node: OnnxNodeProto, error: unknown): GraphError {
+  if (error instanceof GraphError && error.field !== undefined) return error;
+  const expected = error instanceof GraphError ? error.expected : undefined;
+  return unsupportedAt(node, error instanceof Error ? error.message : String(error), expected, error);
+}
+
+/** A node as the readers of the ops see it. */
+export class NodeView implements OnnxNode {
+  readonly opset: number;
+  readonly #node: OnnxNodeProto;
+  readonly #inputs: readonly (ImportedValue | undefined)[];
+
+  constructor(node: OnnxNodeProto, inputs: readonly (ImportedValue | undefined)[], opset: number) {
+    this.#node = node;
+    this.#inputs = inputs;
+    this.opset = opset;
+  }
+
+  get inputCount(): number {
+    return this.#inputs.length;
+  }
+
+  has(index: number): boolean {
+    return this.#inputs[index] !== undefined;
+  }
+
+  input(index: number): Value {
+    const value = this.#inputs[index];
+    if (value?.kind === 'tensor') return value.value;
+    throw this.unsupported(
+      value === undefined ? `input ${index} is missing` : `input ${index} holds whole numbers`,
+      'a tensor of floats',
+    );
+  }
+
+  sizes(index: number): Shape {
+    const value = this.#inputs[index];
+    if (value?.kind === 'sizes') return value.dims;
+    throw this.unsupported(`input ${index} is not known before the model runs`, 'sizes and axes that do not depend on data');
+  }
+
+  number(index: number): number {
+    const { source } = this.input(index);
+    const number = source.kind === 'constant' && source.data.length === 1 ? source.data[0] : undefined;
+    if (number === undefined) throw this.unsupported(`input ${index} is not one constant number`, 'a constant number');
+    return number;
+  }
+
+  int(name: string, byDefault: number): number {
+    return this.#attribute(name)?.i ?? byDefault;
+  }
+
+  float(name: string, byDefault: number): number {
+    return this.#attribute(name)?.f ?? byDefault;
+  }
+
+  ints(name: string): readonly number[] | undefined {
+    return this.#attribute(name)?.ints;
+  }
+
+  unsupported(reason: string, expected?: string): Error {
+    return unsupportedAt(this.#node, reason, expected);
+  }
+
+  #attribute(name: string): OnnxNodeProto['attribute'][number] | undefined {
+    return this.#node.attribute.find((attribute) => attribute.name === name);
+  }
+}
