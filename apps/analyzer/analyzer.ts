@@ -1,0 +1,93 @@
+import { PeriodicTask } from '#runtime/periodic.js';
+import type { GroupWorker } from './group-worker.js';
+import { ArtifactReferences } from './housekeeping/artifact-references.js';
+import { Housekeeping } from './housekeeping/housekeeping.js';
+import { CadenceBrake } from './judge/cadence-brake.js';
+import { createJudgeGroup } from './judge/judge.js';
+import { MeasureAttempts } from './judge/measure-attempts.js';
+import { TrackerCache } from './judge/tracker-cache.js';
+import { createLedger } from './ledger/ledger.js';
+import type { Measurer } from './measure/measurer.js';
+import { WorkerMeasurer } from './measure/worker-measurer.js';
+import type { AnalyzerParts } from './parts.js';
+
+export interface AnalyzerOptions extends AnalyzerParts {
+  /** Measures in a worker thread when left out. */
+  readonly measurer?: Measurer;
+  /** Keeps the snapshots that were measured; otherwise only the newest of each run stays. */
+  readonly keepSnapshots?: boolean;
+  /** For tests. */
+  readonly flushEveryMs?: number;
+}
+
+export interface Analyzer {
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const gaugesEveryMs = 2000;
+
+/** Writes scalars, measures snapshots, judges runs, deletes runs: everything between the bus and ClickHouse. */
+export function createAnalyzer(options: AnalyzerOptions): Analyzer {
+  return new ComposedAnalyzer(options);
+}
+
+class ComposedAnalyzer implements Analyzer {
+  private readonly measurer: Measurer;
+  private readonly ledger: GroupWorker;
+  private readonly judge: GroupWorker;
+  private readonly housekeeping: Housekeeping;
+  private readonly gauges: PeriodicTask;
+
+  constructor(options: AnalyzerOptions) {
+    const { config, bus, blobs, logger, metrics } = options;
+    const attempts = new MeasureAttempts(bus.kv('measuring'), metrics);
+    const trackers = new TrackerCache(blobs, logger);
+    const brake = new CadenceBrake(bus, logger);
+    const references = new ArtifactReferences(bus);
+    const {
+      keepSnapshots = false,
+      flushEveryMs = 250,
+      measurer = new WorkerMeasurer({ logger, engine: config.engine }),
+    } = options;
+    this.measurer = measurer;
+    this.ledger = createLedger(options);
+    this.judge = createJudgeGroup({
+      ...options,
+      measurer,
+      attempts,
+      trackers,
+      brake,
+      references,
+      keepSnapshots,
+      flushEveryMs,
+    });
+    const letGo = async (run: string): Promise<void> => {
+      await Promise.all([this.ledger.letGo(run), this.judge.letGo(run)]);
+      trackers.forget(run);
+      brake.forget(run);
+      await attempts.forget(run);
+    };
+    this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
+    this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
+      metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
+      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue()]);
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.ledger.start();
+    await this.judge.start();
+    this.housekeeping.start();
+    this.gauges.start();
+  }
+
+  async close(): Promise<void> {
+    await this.gauges.close();
+    await this.housekeeping.close();
+    // A measurement under way is ended, and comes again at the next start.
+    const judged = this.judge.close();
+    await this.measurer.close();
+    await Promise.all([judged, this.ledger.close()]);
+  }
+}

@@ -1,0 +1,137 @@
+import { LeaseLost, type Bus, type Group, type GroupOptions, type Lease, type TakeOptions } from '#bus/bus.js';
+import type { Logger } from '#runtime/logging.js';
+import type { Metrics } from '#runtime/metrics.js';
+import { sleep } from '#runtime/retry.js';
+import { Stopped } from './weather.js';
+
+export interface GroupWorkerOptions {
+  readonly stream: string;
+  readonly group: string;
+  readonly leaseMs: number;
+  /** Subjects worked on at the same time. */
+  readonly concurrency: number;
+  readonly take: Pick<TakeOptions, 'maxMessages' | 'maxBytes'>;
+}
+
+export interface Work {
+  readonly lease: Lease;
+  /** Aborted when the service closes or the lease is lost: nothing may be committed after. */
+  readonly signal: AbortSignal;
+  /** Earlier tries failed: finish message by message, so that the one at fault comes to stand first. */
+  readonly cautious: boolean;
+}
+
+/** An error of ours on the same message so often makes it a dead letter. Weather does not count: it is waited out. */
+const maxTries = 5;
+const retryDelayMs = 500;
+/** Poison is recognised here, by its errors: a message must not be set aside because the service was restarted often. */
+const maxDeliveries = 1_000_000;
+
+/**
+ * Works through a group: several subjects at a time, each under a lease that is extended while the work goes on. A
+ * handler commits as it goes; whatever it has not committed comes again.
+ */
+export class GroupWorker {
+  private readonly stopping = new AbortController();
+  private readonly loops: Promise<void>[] = [];
+  private readonly tries = new Map<string, { readonly position: number; readonly count: number }>();
+  private readonly subjects = new Map<string, AbortController>();
+  private group: Group | undefined;
+
+  constructor(
+    private readonly parts: { readonly bus: Bus; readonly logger: Logger; readonly metrics: Metrics },
+    private readonly options: GroupWorkerOptions,
+    private readonly handle: (work: Work) => Promise<void>,
+  ) {}
+
+  async start(): Promise<void> {
+    const { stream, group, leaseMs, concurrency } = this.options;
+    const groupOptions: GroupOptions = { leaseMs, maxDeliveries };
+    this.group = await this.parts.bus.group(stream, group, groupOptions);
+    for (let i = 0; i < concurrency; i++) this.loops.push(this.loop(this.group));
+  }
+
+  async close(): Promise<void> {
+    this.stopping.abort();
+    for (const controller of this.subjects.values()) controller.abort();
+    await Promise.all(this.loops);
+  }
+
+  /** Stops work on a subject, and resolves when nobody works on it any more. */
+  async letGo(subject: string): Promise<void> {
+    while (this.subjects.has(subject)) {
+      this.subjects.get(subject)?.abort();
+      await sleep(5);
+    }
+    this.tries.delete(subject);
+  }
+
+  async measureQueue(): Promise<void> {
+    const depth = await this.group?.depth();
+    if (depth === undefined) return;
+    const labels = { stream: this.options.stream, group: this.options.group };
+    this.parts.metrics.queueDepth.set(labels, depth.messages);
+    const ageMs = depth.oldestTimeMs === undefined ? 0 : Math.max(0, Date.now() - depth.oldestTimeMs);
+    this.parts.metrics.queueAgeSeconds.set(labels, ageMs / 1000);
+  }
+
+  private async loop(group: Group): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        const lease = await group.take({ ...this.options.take, waitMs: 5000, signal });
+        if (lease !== undefined) await this.work(lease);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.parts.logger.error({ err: error, group: this.options.group }, 'cannot take work');
+        await sleep(retryDelayMs, signal);
+      }
+    }
+  }
+
+  private async work(lease: Lease): Promise<void> {
+    const { subject } = lease;
+    const controller = new AbortController();
+    this.subjects.set(subject, controller);
+    if (this.stopping.signal.aborted) controller.abort();
+    const extending = setInterval(() => {
+      lease.extend().catch(() => controller.abort());
+    }, this.options.leaseMs / 3);
+    const first = lease.messages[0]!.position;
+    const failed = this.tries.get(subject);
+    const cautious = failed !== undefined;
+    let delayMs = 0;
+    try {
+      await this.handle({ lease, signal: controller.signal, cautious });
+      this.tries.delete(subject);
+    } catch (error) {
+      delayMs = await this.failed(lease, failed?.position === first ? failed.count + 1 : 1, error);
+    } finally {
+      clearInterval(extending);
+      this.subjects.delete(subject);
+      await lease.release(delayMs);
+    }
+  }
+
+  /** Answers how long the subject should rest. */
+  private async failed(lease: Lease, count: number, error: unknown): Promise<number> {
+    if (error instanceof LeaseLost || error instanceof Stopped) return 0;
+    const { logger, metrics } = this.parts;
+    const { stream, group } = this.options;
+    const [first] = lease.messages;
+    logger.error({ err: error, group, run: lease.subject, position: first!.position, count }, 'work failed');
+    if (count < maxTries) {
+      this.tries.set(lease.subject, { position: first!.position, count });
+      return retryDelayMs * count;
+    }
+    this.tries.delete(lease.subject);
+    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      await lease.reject(first!.position, reason);
+      metrics.deadLetters.inc({ stream });
+    } catch (rejection) {
+      logger.error({ err: rejection, group, run: lease.subject }, 'cannot set the message aside');
+    }
+    return 0;
+  }
+}

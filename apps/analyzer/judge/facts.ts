@@ -1,0 +1,46 @@
+import type { OptimizerFacts, RunFacts } from '#detectors/detector.js';
+import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
+
+/** What judgements depend on, out of what the job said of itself. */
+export function runFacts(attached: AttachRunRequest): RunFacts {
+  return {
+    loss: lossKinds[attached.loss?.kind ?? 'LOSS_KIND_UNSPECIFIED'],
+    optimizer: optimizerFacts(attached.optimizer),
+    batch: attached.batchSize === 0 ? 'full' : attached.batchSize,
+  };
+}
+
+const lossKinds = {
+  LOSS_KIND_UNSPECIFIED: 'unknown',
+  LOSS_KIND_CROSS_ENTROPY: 'cross-entropy',
+  LOSS_KIND_MEAN_SQUARED_ERROR: 'mse',
+} as const;
+
+const reductions = {
+  LOSS_REDUCTION_UNSPECIFIED: 'unknown',
+  LOSS_REDUCTION_SUM_OUTPUTS: 'sum',
+  LOSS_REDUCTION_MEAN_OUTPUTS: 'mean',
+} as const;
+
+export function lossFacts(loss: LossConvention | null): { kind: RunFacts['loss']; reduction: string; halved: boolean } {
+  return {
+    kind: lossKinds[loss?.kind ?? 'LOSS_KIND_UNSPECIFIED'],
+    reduction: reductions[loss?.reduction ?? 'LOSS_REDUCTION_UNSPECIFIED'],
+    halved: loss?.halved ?? false,
+  };
+}
+
+export function optimizerFacts(optimizer: AttachRunRequest['optimizer']): OptimizerFacts {
+  return {
+    name: (optimizer?.name ?? 'unknown').toLowerCase(),
+    momentum: optimizer?.momentum ?? 0,
+    // PyTorch's SGD never applies dampening without momentum.
+    dampening: (optimizer?.momentum ?? 0) === 0 ? 0 : (optimizer?.dampening ?? 0),
+    nesterov: optimizer?.nesterov ?? false,
+    beta1: optimizer?.beta1 ?? 0,
+    beta2: optimizer?.beta2 ?? 0,
+    epsilon: optimizer?.epsilon ?? 0,
+    weightDecay: optimizer?.weightDecay ?? 0,
+    decoupledDecay: optimizer?.decoupledDecay ?? false,
+  };
+}

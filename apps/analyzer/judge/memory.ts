@@ -1,0 +1,83 @@
+import { decodeJson, encodeJson } from '#bus/messages.js';
+import type { CadenceWish } from '#detectors/cadence.js';
+import type { JudgeState } from '#detectors/judge.js';
+import type { RunRow } from '#store/rows.js';
+import type { AttachRunRequest, ModelDescription } from '#wire/generated/messages.js';
+import { noPendingSteps, type PendingSteps } from './pending-steps.js';
+
+/**
+ * What the judge remembers of a run: plain JSON, committed together with the position in the log, and a function of the
+ * log up to there (and of what was measured on it), so that reading the log again makes the same memory.
+ */
+export interface RunMemory {
+  readonly version: 1;
+  /** As the newest attempt announced itself. */
+  readonly attached: AttachRunRequest;
+  readonly attempt: number;
+  readonly status: RunRow['status'];
+  readonly step: number;
+  readonly createdMs: number;
+  readonly seenMs: number;
+  readonly model: ModelDescription | null;
+  /** The comparison of the model with its framework, once made. */
+  readonly checked: ModelCheck | null;
+  readonly instruments: Readonly<Record<string, InstrumentState>>;
+  readonly pending: PendingSteps;
+  readonly judge: JudgeState;
+  readonly wish: CadenceWish | null;
+  /** What the next measurement starts from. */
+  readonly tracker: TrackerRef | null;
+  readonly newestSnapshot: SnapshotRef | null;
+  /** Blobs that nobody needs once this memory is committed. */
+  readonly garbage: readonly string[];
+}
+
+export interface ModelCheck {
+  readonly ok: boolean;
+  /** Why curvature is not shown. */
+  readonly reason: string;
+}
+
+export interface InstrumentState {
+  readonly on: boolean;
+  readonly reason: string;
+}
+
+export interface TrackerRef {
+  readonly blob: string;
+  readonly step: number;
+}
+
+export interface SnapshotRef {
+  readonly blob: string;
+  readonly step: number;
+}
+
+export function encodeMemory(memory: RunMemory): Uint8Array {
+  return encodeJson(memory);
+}
+
+export function decodeMemory(bytes: Uint8Array): RunMemory {
+  return decodeJson<RunMemory>(bytes);
+}
+
+export function newMemory(attached: AttachRunRequest, attempt: number, timeMs: number, judge: JudgeState): RunMemory {
+  return {
+    version: 1,
+    attached,
+    attempt,
+    status: 'running',
+    step: attached.firstStep,
+    createdMs: timeMs,
+    seenMs: timeMs,
+    model: null,
+    checked: null,
+    instruments: {},
+    pending: noPendingSteps,
+    judge,
+    wish: null,
+    tracker: null,
+    newestSnapshot: null,
+    garbage: [],
+  };
+}

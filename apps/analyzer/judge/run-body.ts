@@ -1,0 +1,45 @@
+import type { RunBody } from '#bus/messages.js';
+import { taggerStateOf } from '#detectors/judge.js';
+import { toJsonNumber } from '#math/json-number.js';
+import type { RunRow } from '#store/rows.js';
+import { lossFacts } from './facts.js';
+import type { RunMemory } from './memory.js';
+
+/** The run as the page shows it. */
+export function runBody(run: string, memory: RunMemory): RunBody {
+  const { attached, attempt, status, step, createdMs, seenMs } = memory;
+  const { stage, detail } = taggerStateOf(memory.judge);
+  return {
+    run,
+    name: attached.name,
+    project: attached.project === '' ? 'default' : attached.project,
+    framework: attached.framework,
+    attempt,
+    status,
+    stage,
+    stageDetail: detail,
+    step,
+    plannedSteps: attached.plannedSteps,
+    createdMs,
+    seenMs,
+    optimizer: constants(attached.optimizer),
+    loss: lossFacts(attached.loss),
+    batchSize: attached.batchSize,
+    tags: attached.tags,
+  };
+}
+
+export function runRow(body: RunBody, version: number): RunRow {
+  return {
+    ...body,
+    optimizer: JSON.stringify(body.optimizer),
+    loss: JSON.stringify(body.loss),
+    tags: JSON.stringify(body.tags),
+    version,
+  };
+}
+
+function constants(optimizer: RunMemory['attached']['optimizer']): RunBody['optimizer'] {
+  const entries = Object.entries(optimizer ?? {}) as [string, number | string | boolean][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'number' ? toJsonNumber(value) : value]));
+}
