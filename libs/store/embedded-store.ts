@@ -69,7 +69,8 @@ export class EmbeddedStore implements Store {
     } catch (error) {
       for (const client of clients) await client.close();
       if (error instanceof StagewatchError) throw error;
-      throw new StagewatchError('UNAVAILABLE', `the database in ${options.path} could not be opened`, {}, error);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StagewatchError('UNAVAILABLE', `the database in ${options.path} could not be opened: ${reason}`, {}, error);
     }
   }
 

@@ -2,25 +2,19 @@ import { StagewatchError } from '#runtime/errors.js';
 
 /** Errors of foreign queries read as ClickHouse writes them: its clients look for the number in the text. */
 const kinds = {
-  UNKNOWN_SETTING: 115,
-  READONLY: 164,
-  TOO_MANY_SIMULTANEOUS_QUERIES: 202,
-  BAD_ARGUMENTS: 36,
-  QUERY_IS_TOO_LARGE: 311,
-  NOT_IMPLEMENTED: 48,
-  TIMEOUT_EXCEEDED: 159,
-  ACCESS_DENIED: 497,
-  UNKNOWN_FORMAT: 73,
+  BAD_ARGUMENTS: { number: 36, code: 'INVALID_ARGUMENT' },
+  UNKNOWN_FORMAT: { number: 73, code: 'INVALID_ARGUMENT' },
+  UNKNOWN_SETTING: { number: 115, code: 'INVALID_ARGUMENT' },
+  TIMEOUT_EXCEEDED: { number: 159, code: 'INVALID_ARGUMENT' },
+  READONLY: { number: 164, code: 'QUERY_REFUSED' },
+  TOO_MANY_SIMULTANEOUS_QUERIES: { number: 202, code: 'UNAVAILABLE' },
+  QUERY_IS_TOO_LARGE: { number: 311, code: 'MESSAGE_TOO_LARGE' },
+  ACCESS_DENIED: { number: 497, code: 'QUERY_REFUSED' },
 } as const;
 
-export type RefusalKind = keyof typeof kinds;
-
-export function clickHouseText(kind: RefusalKind, message: string): string {
-  return `Code: ${kinds[kind]}. DB::Exception: ${message}. (${kind})`;
-}
-
-export function refusal(kind: RefusalKind, message: string): StagewatchError {
-  return new StagewatchError('QUERY_REFUSED', clickHouseText(kind, message));
+export function refusal(kind: keyof typeof kinds, message: string): StagewatchError {
+  const { number, code } = kinds[kind];
+  return new StagewatchError(code, `Code: ${number}. DB::Exception: ${message}. (${kind})`);
 }
 
 /** The engine's own errors are the caller's fault, or ours when they have no number. */
