@@ -155,6 +155,7 @@ export class Dispatcher {
     lane.pending = undefined;
     await this.parts.outbox.drop(items);
     lane.items = lane.items.filter((item) => !items.includes(item));
+    if (lane.items.length === 0) this.lanes.delete(keyOf(lane.rule, lane.run));
   }
 
   private begin(lane: Lane, delivery: Delivery, rule: Rule): void {
