@@ -167,7 +167,7 @@ describe('what bad input gets', () => {
     ['a path as an instance', () => ({ instanceId: 'a/../b' }), { code: 'NAME_INVALID', field: 'hello.instance_id' }],
   ];
   it.each(identities)('hello: %s', async (_what, change, expected) => {
-    expect(await new Talk(client, { ...run, ...change(run) } as Attached).ended).toMatchObject(expected);
+    expect(await new Talk(client, { ...run, ...change(run) }).ended).toMatchObject(expected);
     await nobodyElseNoticed(['attach.1.0']);
   });
 

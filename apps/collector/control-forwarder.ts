@@ -73,5 +73,8 @@ function toControl(body: ControlBody): Input<Control> {
       return { cadence: { fromStep: body.fromStep, everySteps: body.everySteps, factor: body.factor } };
     case 'stop-sending':
       return { stopSending: { reason: body.reason } };
+    default:
+      // A newer analyzer may wish for what this collector does not know.
+      return {};
   }
 }

@@ -38,9 +38,9 @@ function importGraph(model: ModelDescription, bytes: Buffer): ReturnType<typeof 
       return importTfjsLayers(bytes.toString('utf8'));
     case 'MODEL_FORMAT_UNSPECIFIED':
     default:
-      refuse('UNSUPPORTED_MODEL', 'the format of the model is not known', {
+      return refuse('UNSUPPORTED_MODEL', 'the format of the model is not known', {
         field: 'model.format',
-        value: String(model.format),
+        value: model.format,
         expected: 'MODEL_FORMAT_ONNX or MODEL_FORMAT_TFJS_LAYERS',
       });
   }

@@ -19,6 +19,7 @@ import { creditBytes } from './credit.js';
 import { toStatus, translate } from './grpc-errors.js';
 import { GroupPublisher } from './group-publisher.js';
 import type { Identity } from './identity.js';
+import { messagesOf } from './messages-of.js';
 import { ModelDoor } from './model-door.js';
 import { Presence } from './presence.js';
 import { RecordSession, type RecordsCall } from './record-session.js';
@@ -248,22 +249,3 @@ export class IngestService {
 
 const unavailable = (): StagewatchError =>
   new StagewatchError('UNAVAILABLE', 'the service is closing', { retryAfterMs: shutdownRetryMs });
-
-/**
- * Messages of a call with back-pressure. Leaving the loop early must not destroy the stream: its status is still to be
- * sent. A client that goes away ends the loop.
- */
-async function* messagesOf<T>(call: { iterator(options: object): AsyncIterator<T>; cancelled: boolean }): AsyncGenerator<T> {
-  const messages = call.iterator({ destroyOnReturn: false });
-  for (;;) {
-    let next: IteratorResult<T>;
-    try {
-      next = await messages.next();
-    } catch (error) {
-      if (call.cancelled) return;
-      throw error;
-    }
-    if (next.done === true) return;
-    yield next.value;
-  }
-}

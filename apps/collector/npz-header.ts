@@ -1,4 +1,4 @@
-import { inflateRawSync } from 'node:zlib';
+import { constants, inflateRawSync } from 'node:zlib';
 import { refuse } from './checks.js';
 
 /** Reads a part of a file that may be too large to hold. */
@@ -100,18 +100,19 @@ async function readArray(file: RangeReader, entry: ZipEntry, field: string): Pro
   const local = await file.read(headerOffset, 30);
   const start = headerOffset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
   if (start + compressedBytes > file.bytes) refuseFile(field, 'it lies outside of the file');
-  const inflate = async (limit: number): Promise<Buffer> => {
-    // A header stands in the first bytes; as many compressed bytes hold it all the more.
-    const raw = await file.read(start, limit === npyHeaderBytes ? Math.min(compressedBytes, npyHeaderBytes) : compressedBytes);
+  if (method === 0 && compressedBytes !== bytes) refuseFile(field, 'its sizes disagree');
+  // As many bytes as a header may have: enough of them, compressed or not.
+  const expand = async (length: number): Promise<Buffer> => {
+    const raw = await file.read(start, length);
     if (method === 0) return raw;
     try {
-      // Z_SYNC_FLUSH: what was cut off is no error.
-      return inflateRawSync(raw, { maxOutputLength: maxInflatedBytes, finishFlush: 2 });
+      // With a flush at the end, what was cut off is no error.
+      return inflateRawSync(raw, { maxOutputLength: maxInflatedBytes, finishFlush: constants.Z_SYNC_FLUSH });
     } catch {
       return refuseFile(field, 'it cannot be inflated');
     }
   };
-  const head = method === 0 ? await file.read(start, Math.min(bytes, npyHeaderBytes)) : await inflate(npyHeaderBytes);
+  const head = await expand(Math.min(compressedBytes, npyHeaderBytes));
   const { dtype, shape, dataOffset, itemBytes } = readNpyHeader(head, field);
   const dataBytes = shape.reduce((product, size) => product * size, itemBytes);
   if (dataOffset + dataBytes !== bytes) refuseFile(field, `${bytes} bytes do not hold shape [${shape.join(', ')}] of ${dtype}`);
@@ -120,7 +121,9 @@ async function readArray(file: RangeReader, entry: ZipEntry, field: string): Pro
     shape,
     data: async () => {
       if (bytes > maxInflatedBytes) refuseFile(field, `it is larger than ${maxInflatedBytes} bytes`);
-      return (await inflate(bytes)).subarray(dataOffset, dataOffset + dataBytes);
+      const whole = await expand(compressedBytes);
+      if (whole.length !== bytes) refuseFile(field, `it has ${whole.length} bytes, not ${bytes}`);
+      return whole.subarray(dataOffset, dataOffset + dataBytes);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { Root, type INamespace } from 'protobufjs';
+import { Root } from 'protobufjs';
 import type { ErrorBody } from '#runtime/errors.js';
 
 /**
@@ -36,7 +36,7 @@ const descriptors = {
     },
   },
 };
-const root = Root.fromJSON(descriptors as INamespace);
+const root = Root.fromJSON(descriptors);
 
 function encode(name: string, fields: object): Uint8Array {
   return root.lookupType(`google.rpc.${name}`).encode(fields).finish();

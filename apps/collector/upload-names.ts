@@ -23,9 +23,9 @@ export function blobName(header: BlobHeader, { runId, attempt, rank }: Place): s
       return `runs/${runId}/${attempt}.${rank}/${header.kind === 'BLOB_KIND_SNAPSHOT' ? 'snapshots' : 'gradients'}/${header.key}`;
     case 'BLOB_KIND_UNSPECIFIED':
     default:
-      refuse('INVALID_ARGUMENT', 'unknown kind of blob', {
+      return refuse('INVALID_ARGUMENT', 'unknown kind of blob', {
         field: 'header.kind',
-        value: String(header.kind),
+        value: header.kind,
         expected: 'BLOB_KIND_ARTIFACT, BLOB_KIND_SNAPSHOT or BLOB_KIND_GRADIENT',
       });
   }
