@@ -55,7 +55,7 @@ export class FileUpload implements Upload {
   private writing: Promise<void> | undefined;
   private syncing: Promise<void> | undefined;
   private failure: unknown;
-  private over = false;
+  private ending: Promise<void> | undefined;
 
   constructor(private readonly parts: UploadParts) {
     this.accepted = this.written = this.durable = { bytes: parts.writtenBytes, crc32: parts.crc32 };
@@ -98,6 +98,8 @@ export class FileUpload implements Upload {
   async commit(expected: number): Promise<void> {
     this.assertOpen();
     await this.settle();
+    // Another upload may have taken over while we waited.
+    this.assertOpen();
     const { totalBytes, name } = this.parts;
     const { bytes, crc32: sum } = this.durable;
     const right = bytes === totalBytes && sum === expected >>> 0;
@@ -107,18 +109,23 @@ export class FileUpload implements Upload {
   }
 
   async close(): Promise<void> {
-    if (this.over) return;
-    await this.end();
+    if (this.ending === undefined) await this.end();
   }
 
   /** Another upload, or a deletion, takes the name over. */
   async supersede(): Promise<void> {
     this.failure ??= new UploadSuperseded(`${this.parts.name} is being written by another upload`);
-    if (!this.over) await this.end();
+    if (this.ending === undefined) await this.end();
+    // A commit under way comes first: the file that it makes visible must not get another writer.
+    else await this.ending.catch(() => undefined);
   }
 
-  private async end(last?: () => Promise<void>): Promise<void> {
-    this.over = true;
+  private end(last?: () => Promise<void>): Promise<void> {
+    this.ending = this.finish(last);
+    return this.ending;
+  }
+
+  private async finish(last?: () => Promise<void>): Promise<void> {
     try {
       await this.writing;
       await this.syncing?.catch(() => undefined);
@@ -133,7 +140,7 @@ export class FileUpload implements Upload {
 
   private assertOpen(): void {
     if (this.failure !== undefined) throw this.failure;
-    if (this.over) throw new Error(`the upload of ${this.parts.name} is over`);
+    if (this.ending !== undefined) throw new Error(`the upload of ${this.parts.name} is over`);
   }
 
   /** Everything accepted is written and synced, or throws why not. */
