@@ -34,8 +34,9 @@ export class GraphBuilder implements Emit {
   }
 
   input(input: GraphInput): Value {
-    if (this.#inputs.some((other) => nameOf(other) === input.name)) throw new Error(`There are two inputs '${input.name}'`);
-    const value = this.#create(`input ${input.name}`, input.shape, { kind: 'input', input });
+    const key = `input ${input.name}`;
+    if (this.#values.has(key)) throw new Error(`There are two inputs '${input.name}'`);
+    const value = this.#create(key, input.shape, { kind: 'input', input });
     this.#inputs.push(value);
     return value;
   }

@@ -17,11 +17,23 @@ export class FactoringEmit implements Emit {
   }
 
   dependsOnVectors(value: Value): boolean {
-    const known = this.#depends.get(value);
-    if (known !== undefined) return known;
-    const depends = value.source.kind === 'op' && value.source.inputs.some((input) => this.dependsOnVectors(input));
-    this.#depends.set(value, depends);
-    return depends;
+    // A stack of its own: a network may be deeper than calls may be.
+    const open = [value];
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const inputs = top.source.kind === 'op' ? top.source.inputs : [];
+      const unknown = this.#depends.has(top) ? [] : inputs.filter((input) => !this.#depends.has(input));
+      if (unknown.length > 0) {
+        open.push(...unknown);
+        continue;
+      }
+      if (!this.#depends.has(top))
+        this.#depends.set(
+          top,
+          inputs.some((input) => this.#depends.get(input)),
+        );
+      open.pop();
+    }
+    return this.#depends.get(value) ?? false;
   }
 
   constant(shape: readonly number[], data: Float32Array | Float64Array): Value {

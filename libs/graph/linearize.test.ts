@@ -170,6 +170,13 @@ describe('linearize', () => {
     expect(product.slice(4)).toEqual(reference.multiply(vectors[0]!));
   });
 
+  it('a network of three thousand layers', () => {
+    const sizes = Array.from({ length: 3001 }, () => 1);
+    const deep = attachLoss(mlp({ sizes, activation: 'tanh', bias: false }), losses[1]!);
+    const parts = forVectors(linearize(deep).tangent, 2);
+    expect(parts.products[1]).toHaveLength(3000);
+  });
+
   it('NaN in a parameter is NaN in loss, gradient and product', () => {
     const broken = { ...inputs, 'layer1.bias': { shape: [4], data: Float64Array.of(Number.NaN, 0, 0, 0) } };
     const result = referenceLinearization(linearized, training, broken);

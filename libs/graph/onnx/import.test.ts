@@ -127,6 +127,12 @@ describe('importOnnx refuses', () => {
     expect(error).toMatchObject({ code: 'UNKNOWN_OP', node: '/1/HardSwish', op: 'HardSwish', domain: 'ai.onnx', opset: 14 });
   });
 
+  it('a parameter that is listed twice', () => {
+    const parameters = ['0.weight', '0.weight'];
+    const error = refusal(() => importOnnx(onnxFile('tanh-classes'), { parameters }));
+    expect(error).toMatchObject({ code: 'UNSUPPORTED_MODEL', field: 'parameters[1]', value: '0.weight' });
+  });
+
   it('a fixed number of examples', () => {
     const error = refusal(() => importOnnx(onnxFile('refused-fixed-batch'), { parameters: [] }));
     expect(error).toMatchObject({ code: 'UNSUPPORTED_MODEL', field: 'input input', value: '[2, 3]' });
@@ -189,7 +195,7 @@ describe('importOnnx names what is wrong in a file', () => {
   it.each([
     ['a tensor with too few numbers', file([product], { dims: [4, 3] }), 'tensor w'],
     ['a tensor of an unknown type', file([product], { dataType: 10 }), 'tensor w'],
-    ['a tensor in another file', file([product], { dataLocation: 1, floatData: [] }), 'tensor w'],
+    ['a tensor in another file', file([product], { dataLocation: 1 }), 'tensor w'],
     ['sizes below zero', file([product], { dims: [-4, -2] }), 'tensor w'],
     ['shapes that do not fit', file([product], { dims: [2, 4] }), 'node product'],
     ['an input that nobody makes', file([{ ...product, input: ['x', 'missing'] }]), 'node product'],

@@ -68,6 +68,9 @@ function parameterInputs(graph: OnnxGraph, names: readonly string[]): GraphInput
   const inputs = new Map(graph.input.map((input) => [input.name, input]));
   return names.map((name, i) => {
     const field = `parameters[${i}]`;
+    if (names.indexOf(name) < i) {
+      throw new UnsupportedModel(`The parameter '${name}' is listed twice`, { field, value: name, expected: 'each name once' });
+    }
     const common = { name, role: 'parameter', dtype: 'float32' } as const;
     const tensor = initializers.get(name);
     if (tensor !== undefined) return { ...common, shape: tensor.dims, initial: floatsOf(tensor) };
