@@ -87,6 +87,7 @@ describe('analyzer', () => {
       everySteps: 1,
       factor: 1,
     });
+    await analyzer!.close();
     // Of the blobs only the newest snapshot and the newest tracker are left.
     expect(await blobsOf(`runs/${run}/`)).toEqual([`runs/${run}/snapshots/1-200`, expect.stringContaining('/tracker/')]);
     expect(JSON.stringify(Buffer.from((await (await house.bus.group('records', 'judge')).state(run))!).toString())).not.toContain(

@@ -85,7 +85,8 @@ export class WorkerMeasurer implements Measurer {
   }
 
   private post(worker: Worker, message: ToWorker): void {
-    worker.postMessage(message);
+    // A thread has no origin.
+    worker.postMessage(message, []);
   }
 
   private ended(worker: Worker, error: Error): void {

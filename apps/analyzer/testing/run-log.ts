@@ -10,12 +10,11 @@ type RecordInput = NonNullable<EnvelopeInput['record']>;
 export class RunLog {
   readonly messages: OutgoingMessage[] = [];
   private readonly sequences = new Map<string, number>();
-  /** Each message comes 10 ms after the one before. */
-  private timeMs = Date.now();
-
   constructor(
     readonly run: string,
     private readonly blobs: Blobs,
+    /** Each message comes 10 ms after the one before. */
+    private timeMs = Date.now(),
   ) {}
 
   attach(options: { attempt?: number; rank?: number; firstStep?: number; learningRate?: number; name?: string } = {}): this {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { packageRoot } from '#runtime/package-root.js';
-import { RunLog } from './run-log.js';
+import type { RunLog } from './run-log.js';
 
 interface Golden {
   cases: { name: string; rows: [number, number, number, number, number][] }[];
