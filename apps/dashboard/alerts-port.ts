@@ -7,4 +7,8 @@ export interface AlertsPort {
     delete(id: string): Promise<unknown>;
   };
   deliveries(filter: { readonly run?: string; readonly limit?: number }): Promise<readonly object[]>;
+  /** Sends a made-up finding to a rule's receiver, once. */
+  test?(id: string): Promise<object>;
+  /** The run is deleted: nothing of it is kept or sent. */
+  forgetRun?(run: string): Promise<void>;
 }

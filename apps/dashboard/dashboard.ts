@@ -26,7 +26,10 @@ export interface Dashboard {
 
 /** The page, its API and its live door, on one port. */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const hub = new LiveHub(options.bus, options.logger);
+  const { alerts, bus, logger } = options;
+  const hub = new LiveHub(bus, logger, (run) => {
+    alerts?.forgetRun?.(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
+  });
   let app: NestExpressApplication | undefined;
   let port = 0;
   return {

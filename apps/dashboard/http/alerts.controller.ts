@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Body, Controller, Delete, Get, Header, Inject, Param, Put, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Put, Query, Res } from '@nestjs/common';
 import { z } from 'zod';
 import { StagewatchError } from '#runtime/errors.js';
 import type { AlertsPort } from '../alerts-port.js';
@@ -42,6 +42,15 @@ export class AlertsController {
     await this.alerts.rules.delete(parse(idSchema, id, 'id'));
     response.statusCode = 204;
     response.end();
+  }
+
+  /** Sends something made up, so that a receiver can be tried before anything happens. */
+  @Post('rules/:id/test')
+  @HttpCode(200)
+  async test(@Param('id') id: string): Promise<object> {
+    const { alerts } = this;
+    if (alerts.test === undefined) throw new StagewatchError('NOT_FOUND', 'These alerts cannot be tried.');
+    return alerts.test(parse(idSchema, id, 'id'));
   }
 
   @Get('deliveries')

@@ -39,6 +39,7 @@ export class LiveHub {
   constructor(
     private readonly bus: Bus,
     private readonly logger: Logger,
+    private readonly deleted: (run: string) => void = () => undefined,
   ) {}
 
   /** Everything up to this position of `live` is in the store and has been handed on. */
@@ -149,6 +150,7 @@ export class LiveHub {
   private hand(run: string, body: LiveBody): void {
     this.topics.get(run)?.add(run, body);
     this.topics.get('')?.add(run, body);
+    if (body.kind === 'deleted') this.deleted(run);
   }
 }
 

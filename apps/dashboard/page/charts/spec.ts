@@ -1,0 +1,88 @@
+import type { SeriesNameBody } from '#dashboard/events/http.js';
+
+export interface SeriesSpec {
+  readonly name: string;
+  readonly key: string;
+  readonly label: string;
+  readonly bounds?: boolean;
+  readonly dashed?: boolean;
+}
+
+export interface ChartSpec {
+  readonly id: string;
+  readonly title: string;
+  readonly series: readonly SeriesSpec[];
+  readonly reference?: { readonly value: number; readonly label: string };
+  /** Instruments whose reason for being off is worth saying when there is nothing to draw. */
+  readonly instruments?: readonly string[];
+}
+
+const maxLinesOfOne = 12;
+
+const loss: readonly SeriesSpec[] = [
+  { name: 'loss.train', key: '', label: 'train' },
+  { name: 'loss.probe', key: '', label: 'probe' },
+  { name: 'loss.val', key: '', label: 'val' },
+  { name: 'loss.probe_val', key: '', label: 'probe val' },
+];
+
+const sharpness: readonly SeriesSpec[] = [
+  { name: 'sharpness', key: '', label: 'λ1', bounds: true },
+  { name: 'sharpness.preconditioned', key: '', label: 'λ1(P⁻¹H)', bounds: true },
+  { name: 'sharpness.threshold', key: '', label: 'Θ', dashed: true },
+];
+
+const accuracy: readonly SeriesSpec[] = [
+  { name: 'accuracy.train', key: '', label: 'train' },
+  { name: 'accuracy.probe', key: '', label: 'probe' },
+  { name: 'accuracy.val', key: '', label: 'val' },
+  { name: 'accuracy.probe_val', key: '', label: 'probe val' },
+];
+
+const edge: readonly SeriesSpec[] = [{ name: 'edge.ratio', key: '', label: 'λ1 / Θ' }];
+const gradient: readonly SeriesSpec[] = [{ name: 'gradient.norm', key: '', label: '‖g‖' }];
+
+/** The charts that every run has, in the order in which they are read. */
+export function mainCharts(names: readonly SeriesNameBody[]): readonly ChartSpec[] {
+  const known = new Set(names.filter(({ key }) => key === '').map(({ name }) => name));
+  const having = (series: readonly SeriesSpec[], always: number): readonly SeriesSpec[] =>
+    series.filter((one, i) => i < always || known.has(one.name));
+  // The adaptive optimizers are judged by the preconditioned sharpness, so λ1 itself would only press it flat.
+  const curvature = known.has('sharpness.preconditioned') ? sharpness.slice(1) : sharpness;
+  return [
+    { id: 'loss', title: 'Loss', series: having(loss, 1), instruments: ['loss.probe'] },
+    { id: 'sharpness', title: 'Sharpness λ1 against its threshold Θ', series: having(curvature, 1), instruments: ['sharpness'] },
+    {
+      id: 'edge',
+      title: 'Edge ratio r = λ1 / Θ',
+      series: edge,
+      reference: { value: 1, label: 'edge' },
+      instruments: ['edge.ratio'],
+    },
+    { id: 'gradient', title: 'Gradient norm', series: gradient, instruments: ['gradient.norm'] },
+  ];
+}
+
+/** Everything else that was logged or measured: one chart a name, its keys as lines. */
+export function otherCharts(names: readonly SeriesNameBody[]): readonly ChartSpec[] {
+  const taken = new Set([...loss, ...sharpness, ...edge].map(({ name }) => name));
+  const groups = new Map<string, SeriesSpec[]>();
+  for (const { name, key } of names) {
+    if (taken.has(name) || (name === 'gradient.norm' && key === '')) continue;
+    const together = accuracy.some((one) => one.name === name) ? 'accuracy' : name;
+    const group = groups.get(together) ?? [];
+    if (group.length < maxLinesOfOne) {
+      const label = together === 'accuracy' ? (accuracy.find((one) => one.name === name)?.label ?? name) : key || name;
+      group.push({ name, key, label });
+    }
+    groups.set(together, group);
+  }
+  return [...groups]
+    .sort(([a], [b]) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
+    .map(([name, series]) => ({ id: `series:${name}`, title: name === 'accuracy' ? 'Accuracy' : name, series }));
+}
+
+function rankOf(name: string): number {
+  const first = ['accuracy', 'lr', 'update.norm', 'weight.norm'].indexOf(name);
+  return first < 0 ? 100 : first;
+}

@@ -1,0 +1,187 @@
+import type {
+  AlertDeliveriesAnswer,
+  AlertDeliveryBody,
+  AlertRuleAnswer,
+  AlertRuleBody,
+  AlertRulesAnswer,
+  AlertTestAnswer,
+} from '#dashboard/events/alerts.js';
+import { fill, h } from '../dom.js';
+import { formatAgo } from '../format.js';
+import { ApiError, type Api } from '../live/api.js';
+import { ruleForm } from './rule-form.js';
+import type { View } from './view.js';
+
+const refreshMs = 5000;
+
+/** The rules of the alerts, and what became of each delivery. */
+export class AlertsView implements View {
+  readonly title = 'Alerts';
+  readonly element = h('main', { class: 'page alerts-page' });
+  private readonly rules = h('div', { class: 'table-wrap' });
+  private readonly deliveries = h('div', { class: 'table-wrap' });
+  private readonly message = h('p', { class: 'form-message', role: 'status' });
+  private readonly clock: ReturnType<typeof setInterval>;
+  private drawn = '';
+
+  constructor(private readonly api: Api) {
+    fill(
+      this.element,
+      h('div', { class: 'page-head' }, h('h1', {}, 'Alerts')),
+      h('h2', {}, 'Rules'),
+      this.rules,
+      ruleForm((rule) => this.create(rule)),
+      this.message,
+      h('h2', {}, 'Deliveries'),
+      this.deliveries,
+    );
+    this.clock = setInterval(() => void this.refresh(), refreshMs);
+    void this.refresh();
+  }
+
+  close(): void {
+    clearInterval(this.clock);
+  }
+
+  private async refresh(): Promise<void> {
+    try {
+      const [{ rules }, { deliveries }] = await Promise.all([
+        this.api.get<AlertRulesAnswer>('/api/alerts/rules'),
+        this.api.get<AlertDeliveriesAnswer>('/api/alerts/deliveries?limit=100'),
+      ]);
+      const shape = JSON.stringify([rules, deliveries]);
+      // Drawing anew would take the focus from a button.
+      if (shape === this.drawn) return;
+      this.drawn = shape;
+      this.drawRules(rules);
+      this.drawDeliveries(deliveries);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) return;
+      fill(this.rules, h('p', { class: 'muted' }, 'Alerts are not running in this process.'));
+      fill(this.deliveries, h('p', { class: 'muted' }, 'Nothing is sent.'));
+    }
+  }
+
+  private drawRules(rules: readonly AlertRuleBody[]): void {
+    if (rules.length === 0) fill(this.rules, h('p', { class: 'muted' }, 'No rules yet: nobody is told about anything.'));
+    else
+      fill(
+        this.rules,
+        table(
+          ['Rule', 'Tells about', 'Runs', 'Webhook', 'State', ''],
+          rules.map((rule) => this.ruleRow(rule)),
+        ),
+      );
+  }
+
+  private ruleRow(rule: AlertRuleBody): HTMLElement {
+    const { id, name, kinds, minSeverity, runFilter, url, enabled, disabledReason } = rule;
+    const button = (label: string, action: () => Promise<void>): HTMLElement =>
+      h('button', { type: 'button', class: 'tool', 'aria-label': `${label}: ${name}`, onclick: () => void action() }, label);
+    return h(
+      'tr',
+      {},
+      h('td', {}, h('strong', {}, name)),
+      h('td', {}, `${kinds.length === 0 ? 'everything' : kinds.join(', ')} from ${minSeverity}`),
+      h('td', {}, runFilter === '*' ? 'all' : h('code', {}, runFilter)),
+      h('td', { class: 'address' }, url),
+      h(
+        'td',
+        {},
+        h('span', { class: enabled ? 'badge on' : 'badge' }, enabled ? 'on' : 'off'),
+        disabledReason !== undefined && h('span', { class: 'muted' }, ` ${disabledReason}`),
+      ),
+      h(
+        'td',
+        { class: 'actions' },
+        button('Try', () => this.test(rule)),
+        button(enabled ? 'Switch off' : 'Switch on', () => this.save(rule, { enabled: !enabled })),
+        button('Delete', () => this.remove(id)),
+      ),
+    );
+  }
+
+  private drawDeliveries(deliveries: readonly AlertDeliveryBody[]): void {
+    if (deliveries.length === 0) fill(this.deliveries, h('p', { class: 'muted' }, 'Nothing was sent yet.'));
+    else fill(this.deliveries, table(['State', 'Rule', 'Run', 'What', 'Tries', 'Made'], deliveries.map(deliveryRow)));
+  }
+
+  private async create(rule: Partial<AlertRuleBody>): Promise<boolean> {
+    try {
+      const answer = await this.api.send<AlertRuleAnswer>('/api/alerts/rules', { method: 'PUT', body: rule });
+      const { secret } = answer.rule;
+      fill(
+        this.message,
+        'The rule holds from now on.',
+        secret !== undefined && ' Its signing secret, shown only this once: ',
+        secret !== undefined && h('code', {}, secret),
+      );
+      await this.refresh();
+      return true;
+    } catch (error) {
+      fill(this.message, error instanceof Error ? error.message : 'The rule was refused.');
+      return false;
+    }
+  }
+
+  private async save(rule: AlertRuleBody, change: Partial<AlertRuleBody>): Promise<void> {
+    const { id, disabledReason: _, ...fields } = rule;
+    await this.attempt(() => this.api.send(rulePath(id), { method: 'PUT', body: { ...fields, ...change } }));
+  }
+
+  private async remove(id: string): Promise<void> {
+    await this.attempt(() => this.api.send(rulePath(id), { method: 'DELETE' }));
+  }
+
+  private async test({ id, name }: AlertRuleBody): Promise<void> {
+    fill(this.message, `Trying ${name}…`);
+    await this.attempt(async () => {
+      const { delivered, status, error } = await this.api.send<AlertTestAnswer>(`${rulePath(id)}/test`, { method: 'POST' });
+      fill(
+        this.message,
+        delivered ? `${name}: the receiver answered ${status ?? 'well'}.` : `${name}: ${error ?? 'not delivered'}`,
+      );
+    });
+  }
+
+  private async attempt(action: () => Promise<unknown>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      fill(this.message, error instanceof Error ? error.message : 'That was refused.');
+    }
+    await this.refresh();
+  }
+}
+
+function deliveryRow(one: AlertDeliveryBody): HTMLElement {
+  const last = one.tries.at(-1);
+  const answer = one.reason ?? last?.error ?? (last?.status === undefined ? '' : `HTTP ${last.status}`);
+  const next = one.nextTryMs === undefined ? '' : `next ${new Date(one.nextTryMs).toLocaleTimeString()}`;
+  return h(
+    'tr',
+    {},
+    h('td', {}, h('span', { class: 'badge', 'data-state': one.state }, one.state)),
+    h('td', {}, one.ruleName),
+    h('td', {}, h('a', { href: `/runs/${one.run}` }, one.runName || one.run)),
+    h('td', {}, ...one.findings.map(({ text }) => h('div', {}, text))),
+    h(
+      'td',
+      {},
+      h('span', { class: 'number' }, String(one.tries.length)),
+      h('div', { class: 'muted' }, [answer, next].filter((part) => part !== '').join(', ')),
+    ),
+    h('td', {}, formatAgo(Date.now() - one.createdMs)),
+  );
+}
+
+const rulePath = (id: string): string => `/api/alerts/rules/${encodeURIComponent(id)}`;
+
+function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElement {
+  return h(
+    'table',
+    {},
+    h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
+    h('tbody', {}, ...rows),
+  );
+}
