@@ -168,6 +168,23 @@ describe('analyzer', () => {
     expect(house.store.rows('runs')).toHaveLength(1);
   });
 
+  it('sets aside what it cannot read, and keeps what stands around it', async () => {
+    const log = new RunLog(run, house.blobs).attach().scalars([[0, 'loss.train', 1]]);
+    log.messages.push({ subject: run, id: 'garbage', body: Buffer.from([0xff, 0xff, 0xff]) });
+    await log
+      .scalars([[1, 'loss.train', 2]])
+      .end(1)
+      .publish(house.bus);
+    await start();
+    await house.settled();
+    expect(house.store.rows('scalars').map(({ value }) => value)).toEqual([1, 2]);
+    expect(house.store.rows('runs')[0]).toMatchObject({ status: 'finished' });
+    for (const name of ['ledger', 'judge']) {
+      const dead = await (await house.bus.group('records', name)).deadLetters();
+      expect(dead.map(({ message }) => message.id)).toEqual(['garbage']);
+    }
+  });
+
   it('counts attempts: what the first left unfinished is judged, the second resumes', async () => {
     const log = new RunLog(run, house.blobs)
       .attach()

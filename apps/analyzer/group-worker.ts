@@ -2,6 +2,7 @@ import { LeaseLost, type Bus, type Group, type GroupOptions, type Lease, type Ta
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { sleep } from '#runtime/retry.js';
+import { Poison } from './decode.js';
 import { Stopped } from './weather.js';
 
 export interface GroupWorkerOptions {
@@ -120,9 +121,10 @@ export class GroupWorker {
     const { stream, group } = this.options;
     const [first] = lease.messages;
     logger.error({ err: error, group, run: lease.subject, position: first!.position, count }, 'work failed');
-    if (count < maxTries) {
+    const poisonous = error instanceof Poison && error.position === first!.position;
+    if (count < maxTries && !poisonous) {
       this.tries.set(lease.subject, { position: first!.position, count });
-      return retryDelayMs * count;
+      return error instanceof Poison ? 0 : retryDelayMs * count;
     }
     this.tries.delete(lease.subject);
     const reason = error instanceof Error ? error.message : String(error);

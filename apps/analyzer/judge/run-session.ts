@@ -1,7 +1,7 @@
 import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
 import type { Message } from '#bus/bus.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
-import { decodeEnvelope } from '#wire/envelope.js';
+import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
 import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
 import type { AnalyzerParts } from '../parts.js';
@@ -61,7 +61,7 @@ export class RunSession {
   }
 
   private async take(message: Message): Promise<void> {
-    const envelope = decodeEnvelope(message.body);
+    const envelope = decode(message);
     const cause: Cause = { run: message.subject, position: message.position, timeMs: envelope.receivedTimeMs };
     if (envelope.model !== undefined) await this.parts.references.add(cause.run, envelope.model);
     const due = snapshotToMeasure(this.memory, envelope);

@@ -1,7 +1,7 @@
 import { encodeJson, type LiveBody } from '#bus/messages.js';
 import type { Lease, Message } from '#bus/bus.js';
 import type { ScalarRow } from '#store/rows.js';
-import { decodeEnvelope } from '#wire/envelope.js';
+import { decode } from '../decode.js';
 import { GroupWorker, type Work } from '../group-worker.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
@@ -36,8 +36,8 @@ async function writeAll(
 ): Promise<void> {
   const rows: ScalarRow[] = [];
   const receivedMs: number[] = [];
-  for (const { body } of messages) {
-    const envelope = decodeEnvelope(body);
+  for (const message of messages) {
+    const envelope = decode(message);
     const own = scalarRows(envelope);
     if (own.length > 0) receivedMs.push(envelope.receivedTimeMs);
     rows.push(...own);
@@ -49,8 +49,8 @@ async function writeAll(
     const nowMs = Date.now();
     for (const ms of receivedMs) metrics.freshnessSeconds.observe(Math.max(0, nowMs - ms) / 1000);
     const body: LiveBody = { kind: 'series', series: seriesDeltas(rows) };
-    const message = { subject: lease.subject, id: `scalars.${first}-${last}`, body: encodeJson(body) };
-    await outlast('live', () => bus.publish('live', [message]), signal, logger);
+    const delta = { subject: lease.subject, id: `scalars.${first}-${last}`, body: encodeJson(body) };
+    await outlast('live', () => bus.publish('live', [delta]), signal, logger);
   }
   stopIfAborted(signal, 'scalars');
   await lease.commit(last);
