@@ -1,16 +1,8 @@
 /** The front door of this room: a network as data, its derivatives, and the formats that it comes in and goes out in. */
 export type {
-  Attribute,
-  Attributes,
-  ConstantData,
-  Dim,
-  DType,
   GradientGraph,
   Graph,
-  GraphConstant,
   GraphInput,
-  GraphNode,
-  GraphOutput,
   LinearizedGraph,
   LossSpec,
   PrimalGraph,
@@ -18,21 +10,18 @@ export type {
   Role,
   Shape,
   TangentGraph,
-  ValueType,
 } from './graph.js';
 export { GraphError, ProbeSetMismatch, UnknownOp, UnsupportedModel } from './errors.js';
 export { attachLoss } from './attach-loss.js';
 export { checkProbeSet } from './check-probe-set.js';
 export { exportOnnx } from './onnx/export.js';
 export { importOnnx } from './onnx/import.js';
-export type { OnnxImportOptions } from './onnx/import.js';
 export { importTfjsLayers } from './tfjs/import.js';
-export type { TfjsImportOptions } from './tfjs/import.js';
 export { gradient } from './gradient.js';
 export { forVectors, linearize } from './linearize.js';
 export { mlp } from './networks.js';
 export type { MlpSpec } from './networks.js';
-export { inputsOf, oneHot, outputNamed, parametersOf } from './queries.js';
+export { inputsOf, oneHot, parametersOf } from './queries.js';
 export { referenceTensor } from './reference-tensor.js';
 export type { ReferenceTensor } from './reference-tensor.js';
 export { runReference } from './run-reference.js';

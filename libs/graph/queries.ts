@@ -1,15 +1,9 @@
-import type { Graph, GraphInput, GraphOutput, Role } from './graph.js';
+import type { Graph, GraphInput, Role } from './graph.js';
 
 export const inputsOf = (graph: Graph, role: Role): readonly GraphInput[] => graph.inputs.filter((input) => input.role === role);
 
 /** In the order of a snapshot's tensors. */
 export const parametersOf = (graph: Graph): readonly GraphInput[] => inputsOf(graph, 'parameter');
-
-export function outputNamed(graph: Graph, name: string): GraphOutput {
-  const output = graph.outputs.find((candidate) => candidate.name === name);
-  if (output === undefined) throw new Error(`The graph has no output '${name}'`);
-  return output;
-}
 
 /** Row i is zeros with a 1 at `classes[i]`. */
 export function oneHot(classes: ArrayLike<number | bigint>, count: number): Float32Array {

@@ -216,6 +216,12 @@ describe('importOnnx names what is wrong in a file', () => {
     expect(error).toMatchObject({ code: 'UNSUPPORTED_MODEL', field });
   });
 
+  it('an input without a shape', () => {
+    const input = [{ name: 'x', type: { tensorType: { elemType: 1 } } }];
+    const bytes = encodeModel({ opsetImport: [{ version: 17 }], graph: { node: [product], input, output: [{ name: 'y' }] } });
+    expect(refusal(() => importOnnx(bytes, { parameters: [] }))).toMatchObject({ code: 'UNSUPPORTED_MODEL', field: 'input x' });
+  });
+
   it('an operator of another domain is unknown, whatever its name', () => {
     const error = refusal(() => importOnnx(file([{ ...product, domain: 'com.acme' }]), { parameters: [] }));
     expect(error).toMatchObject({ code: 'UNKNOWN_OP', domain: 'com.acme', op: 'MatMul' });

@@ -1,17 +1,13 @@
 import { GraphBuilder } from '../builder.js';
-import { batchSize } from '../emit.js';
-import { UnknownOp, UnsupportedModel } from '../errors.js';
+import { UnsupportedModel } from '../errors.js';
 import type { Dim, Graph, GraphInput } from '../graph.js';
 import { nearest } from '../nearest.js';
-import { onnxReaders } from '../ops/registry.js';
 import { showShape } from '../shapes.js';
-import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import { decodeModel } from './proto.js';
-import type { OnnxModel, OnnxNodeProto, OnnxTensor, OnnxValueInfo } from './proto.js';
-import { shapeRules, sizes } from './shape-values.js';
-import type { ShapeValue } from './shape-values.js';
-import { floatsOf, integersOf, isFloatType } from './tensors.js';
+import type { OnnxModel, OnnxValueInfo } from './proto.js';
+import { constantOf, isStandard, readNode } from './read-node.js';
+import { floatsOf, isFloatType } from './tensors.js';
 
 export interface OnnxImportOptions {
   /** Names of the trained tensors in the file, in the order of a snapshot. Other weights in the file are constants. */
@@ -58,8 +54,6 @@ export function importOnnx(bytes: Uint8Array, { parameters }: OnnxImportOptions)
   }
   return builder.build([{ name: values.get(name) === values.get(data.name) ? 'prediction' : name, value: output.value }]);
 }
-
-const isStandard = (domain: string | undefined): boolean => domain === undefined || domain === '' || domain === 'ai.onnx';
 
 type OnnxGraph = NonNullable<OnnxModel['graph']>;
 
@@ -121,10 +115,12 @@ function dataInput(graph: OnnxGraph, parameters: ReadonlySet<string>): GraphInpu
   return { name: input.name, role: 'data', dtype: 'float32', shape };
 }
 
-const shapeOf = (info: OnnxValueInfo): Dim[] =>
-  (info.type?.tensorType?.shape?.dim ?? []).map(({ dimValue, dimParam }) =>
-    dimParam === undefined && dimValue ? dimValue : 'batch',
-  );
+function shapeOf({ name, type }: OnnxValueInfo): Dim[] {
+  const dims = type?.tensorType?.shape?.dim;
+  if (dims === undefined)
+    throw new UnsupportedModel(`The input '${name}' has no shape`, { field: `input ${name}`, expected: 'a shape' });
+  return dims.map(({ dimValue, dimParam }) => (dimParam === undefined && dimValue ? dimValue : 'batch'));
+}
 
 function onlyOutput(outputs: readonly OnnxValueInfo[]): string {
   const [output, ...others] = outputs;
@@ -134,92 +130,4 @@ function onlyOutput(outputs: readonly OnnxValueInfo[]): string {
     value: outputs.map(({ name }) => name).join(', '),
     expected: 'one output',
   });
-}
-
-function constantOf(builder: GraphBuilder, tensor: OnnxTensor): ImportedValue {
-  if (!isFloatType(tensor.dataType)) return sizes(integersOf(tensor), tensor.dims.length === 0);
-  return { kind: 'tensor', value: builder.constant(tensor.dims, floatsOf(tensor)) };
-}
-
-function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
-  const inputs = node.input.map((name) => {
-    if (name === '') return undefined;
-    const value = values.get(name);
-    if (value === undefined) throw unsupportedAt(node, `its input '${name}' is made by no node before it`);
-    return value;
-  });
-  const [output] = node.output;
-  if (output === undefined) throw unsupportedAt(node, 'it has no output');
-  try {
-    values.set(output, readValue(builder, node, inputs, opset));
-  } catch (error) {
-    throw atNode(node, error);
-  }
-}
-
-function readValue(
-  builder: GraphBuilder,
-  node: OnnxNodeProto,
-  inputs: readonly (ImportedValue | undefined)[],
-  opset: number,
-): ImportedValue {
-  const opType = node.opType ?? '';
-  const view = new NodeView(node, inputs, opset);
-  if (isStandard(node.domain)) {
-    if (opType === 'Constant') return constantNode(builder, node);
-    if (opType === 'Shape') return shapeNode(view);
-    if (opType === 'Cast' && inputs[0]?.kind === 'sizes' && isFloatType(view.int('to', 0)))
-      return sizesAsFloats(builder, inputs[0], view);
-    const rule = shapeRules.get(opType);
-    const shapeInputs = inputs.flatMap((input) => (input?.kind === 'sizes' ? [input] : []));
-    if (rule !== undefined && inputs[0]?.kind === 'sizes' && shapeInputs.length === inputs.length) {
-      return rule({
-        inputs: shapeInputs,
-        int: (name, byDefault) => view.int(name, byDefault),
-        unsupported: (reason, expected) => view.unsupported(reason, expected),
-      });
-    }
-    const reader = onnxReaders.get(opType);
-    if (reader !== undefined) return { kind: 'tensor', value: reader(builder, view) };
-  }
-  const known = [...onnxReaders.keys(), 'Constant', 'Shape'].sort();
-  const domain = node.domain || 'ai.onnx';
-  throw new UnknownOp({ node: labelOf(node), op: opType, domain, opset, nearest: nearest(opType, known), known });
-}
-
-function constantNode(builder: GraphBuilder, node: OnnxNodeProto): ImportedValue {
-  const [attribute] = node.attribute;
-  switch (attribute?.name ?? '') {
-    case 'value':
-      if (attribute?.t !== undefined) return constantOf(builder, { ...attribute.t, name: labelOf(node) });
-      break;
-    case 'value_float':
-      return { kind: 'tensor', value: builder.scalar(attribute?.f ?? 0) };
-    case 'value_floats': {
-      const numbers = attribute?.floats ?? [];
-      return { kind: 'tensor', value: builder.constant([numbers.length], Float64Array.from(numbers)) };
-    }
-    case 'value_int':
-      return sizes([attribute?.i ?? 0], true);
-    case 'value_ints':
-      return sizes(attribute?.ints ?? []);
-    default:
-  }
-  throw unsupportedAt(node, `a constant given as '${attribute?.name ?? 'nothing'}'`, 'a constant of numbers');
-}
-
-function shapeNode(view: NodeView): ShapeValue {
-  const { shape } = view.input(0);
-  return sizes(shape.slice(view.int('start', 0), view.int('end', shape.length)));
-}
-
-/** The number of examples as a float, where a model divides by it. */
-function sizesAsFloats(builder: GraphBuilder, value: ShapeValue, view: NodeView): ImportedValue {
-  const [only] = value.dims;
-  if (only === 'batch' && value.scalar) return { kind: 'tensor', value: batchSize(builder) };
-  const numbers = value.dims.map((dim) => {
-    if (dim === 'batch') throw view.unsupported('a list of sizes with the number of examples as floats');
-    return dim;
-  });
-  return { kind: 'tensor', value: builder.constant(value.scalar ? [] : [numbers.length], Float64Array.from(numbers)) };
 }
