@@ -347,16 +347,20 @@ def test_nonsense_never_raises(service, caplog):
     run.step(loss="not a number")
     run.step(loss=[1, 2, 3])
     run.step(loss=1.0, parameters=5)
-    run.log({"x" * 300: 1.0})
+    run.log({"x" * 300: 1.0, "a\nb": 1.0, "\ud800": 1.0, "": 1.0})
     run.log({"fine": object()})
     run.log(None)
     run.step(loss=2.0)
-    assert run.finish("finished")
+    assert run.finish("exploded", "\ud800")
+    assert service.bodies("end")[0].end.status == "failed"
     assert run.finish() is True  # twice is once
     run.step(loss=3.0)
     assert [v for n, _, v in service.points() if n == "loss.train"][-1] == 2.0
     assert [r.gap.reason for r in service.bodies("gap")] == ["encode"]
-    assert stagewatch.attach(None, address="%%%", memory_mib="x", quiet=True) is not None
+    assert service.bodies("gap")[0].gap.points == 4
+    odd = stagewatch.attach(None, address="%%%", tags=7, drain_seconds=0, quiet=True)
+    odd.step(loss=1.0)
+    assert odd.finish() is False
 
 
 def test_a_dead_service_never_stalls_a_step(tmp_path):

@@ -14,6 +14,9 @@ from .wire import Record
 
 POINTS_PER_RECORD = 4096
 NAME_BYTES = 200
+MOST_NAMES = 10_000
+END_STATUSES = ("finished", "failed", "interrupted")
+END_MESSAGE_CHARACTERS = 1000
 
 #: name, step, value; a value that is not a float yet is a tensor on a device.
 Point = Tuple[str, int, Any]
@@ -30,7 +33,7 @@ class Encoder:
         self._losses = losses
         self._quiet = quiet
         self._step = first_step
-        self._long_names: Dict[str, bool] = {}
+        self._names: Dict[str, bool] = {}
         self.snapshots_on = True
         self.last_record_at = time.monotonic()
 
@@ -70,8 +73,10 @@ class Encoder:
             self._losses.put_back(loss)
         self._gaps(force=True)
         record = self._record(self._step)
+        if status not in END_STATUSES:
+            status, message = "failed", f"{status}: {message}"
         record.end.status = status
-        record.end.message = message[:2000]
+        record.end.message = printable(message)[:END_MESSAGE_CHARACTERS]
         self._journal.append_record(record.SerializeToString(), record.step, force=True)
 
     def _points(self, points: List[Point]) -> None:
@@ -129,12 +134,30 @@ class Encoder:
         return appended
 
     def _name_fits(self, name: str) -> bool:
-        fits = self._long_names.get(name)
+        fits = self._names.get(name)
         if fits is None:
-            fits = self._long_names[name] = 0 < len(name.encode("utf-8", "replace")) <= NAME_BYTES
+            fits = is_name(name)
+            if len(self._names) < MOST_NAMES:
+                self._names[name] = fits
             if not fits:
-                self._quiet.warn(f"name:{name}", f"the name {name[:40]!r}… has more than {NAME_BYTES} bytes and is left out")
+                self._quiet.warn(
+                    f"name:{name[:40]!r}",
+                    f"the name {name[:40]!r} is left out: a name has 1 to {NAME_BYTES} bytes and no control characters",
+                )
         return fits
+
+
+def is_name(name: str) -> bool:
+    """What the service takes for a name: one bad name would cost the whole record."""
+    try:
+        return 0 < len(name.encode("utf-8")) <= NAME_BYTES and not any(c < " " or c == "\x7f" for c in name)
+    except UnicodeEncodeError:
+        return False
+
+
+def printable(text: str) -> str:
+    """Text that can travel: valid UTF-8 without control characters."""
+    return "".join(" " if c < " " or c == "\x7f" else c for c in text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def fill_gap(gap: Any, reason: str, points: int, snapshots: int, first_step: int, last_step: int) -> None:

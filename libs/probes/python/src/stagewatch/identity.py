@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .conventions import Loss, OptimizerConstants, loss_fields, optimizer_fields
-from .encoder import now_ms
+from .encoder import now_ms, printable
 from .probe_set import ProbeSet
 from .wire import MODEL_FORMAT_ONNX, AttachRunRequest, ModelDescription
 
 TEXT_BYTES = 200
+MOST_TAGS = 64
 
 
 def _shorten(text: str) -> str:
-    return text.encode("utf-8", "replace")[:TEXT_BYTES].decode("utf-8", "ignore")
+    return printable(text).encode("utf-8")[:TEXT_BYTES].decode("utf-8", "ignore")
 
 
 @dataclass
@@ -41,10 +42,10 @@ class Identity:
             instance_id=self.instance_id,
             name=_shorten(self.name),
             project=_shorten(self.project),
-            framework=self.framework,
+            framework=_shorten(self.framework),
             batch_size=self.batch_size,
             planned_steps=self.planned_steps,
-            tags={_shorten(str(key)): _shorten(str(value)) for key, value in self.tags.items()},
+            tags={_shorten(str(key)): _shorten(str(value)) for key, value in list(self.tags.items())[:MOST_TAGS]},
             resume_run_id=self.resume or "",
             rank=self.rank,
             client_time_ms=now_ms(),

@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
-from typing import Any, Callable, Deque, Iterator, List, Optional, Union
+from typing import Any, Callable, Deque, List, Optional, Union
 
 from .snapshots import SnapshotItem
 from .spool import Spool, SpoolRef
@@ -122,22 +121,18 @@ class Journal:
     def payload(self, entry: Entry) -> bytes:
         """The bytes of a record."""
         if isinstance(entry.payload, SpoolRef):
-            with self._spool.open(entry.payload) as view:
-                return bytes(view)
+            return bytes(self._spool.view(entry.payload))
         if entry.payload is None:
             raise ValueError(f"record {entry.sequence} has no bytes of its own")
         return entry.payload
 
-    @contextmanager
-    def snapshot_bytes(self, entry: Entry) -> Iterator[memoryview]:
+    def snapshot_bytes(self, entry: Entry) -> memoryview:
         """The bytes of a snapshot, wherever they are."""
         if isinstance(entry.payload, SpoolRef):
-            with self._spool.open(entry.payload) as view:
-                yield view
-        elif entry.snapshot is not None and entry.snapshot.buffer is not None:
-            yield memoryview(entry.snapshot.buffer.bytes).cast("B")
-        else:
-            raise ValueError(f"snapshot {entry.sequence} has no bytes any more")
+            return self._spool.view(entry.payload)
+        if entry.snapshot is not None and entry.snapshot.buffer is not None:
+            return memoryview(entry.snapshot.buffer.bytes).cast("B")
+        raise ValueError(f"snapshot {entry.sequence} has no bytes any more")
 
     def replace(self, entry: Entry, payload: bytes) -> None:
         """Puts another record in the place of one that was never accepted, under the same sequence."""

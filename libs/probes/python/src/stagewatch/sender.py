@@ -255,8 +255,8 @@ class Sender:
         try:
             if not self._measured:
                 raise ValueError("the network is not measured")
-            with self._journal.snapshot_bytes(entry) as data:
-                blob = self._upload(client, BLOB_KIND_SNAPSHOT, f"step-{item.step}-{entry.sequence}", data)
+            data = self._journal.snapshot_bytes(entry)
+            blob = self._upload(client, BLOB_KIND_SNAPSHOT, f"step-{item.step}-{entry.sequence}", data)
             fill_snapshot(record.snapshot, blob, item)
             self._tries = 0
         except (Refused, OSError, ValueError) as error:

@@ -7,9 +7,8 @@ import os
 import shutil
 import tempfile
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Dict, Iterator, Optional
+from typing import Any, BinaryIO, Dict, Optional
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 
@@ -60,17 +59,18 @@ class Spool:
                 self._seal()
             return SpoolRef(segment, offset, len(view))
 
-    @contextmanager
-    def open(self, ref: SpoolRef) -> Iterator[memoryview]:
-        """A view of the bytes, mapped and not read: a large snapshot costs no memory twice."""
+    def view(self, ref: SpoolRef) -> memoryview:
+        """A view of the bytes, mapped and not read: a large snapshot costs no memory twice.
+
+        The mapping goes with its last view and is never closed by hand: the transport may hold a chunk a little longer.
+        """
         if ref.length == 0:
-            yield memoryview(b"")
-            return
-        with open(self._path(ref.segment), "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            if len(mapped) < ref.offset + ref.length:
-                raise OSError(f"spool segment {ref.segment} is shorter than it was written")
-            with memoryview(mapped) as whole, whole[ref.offset : ref.offset + ref.length] as view:
-                yield view
+            return memoryview(b"")
+        with open(self._path(ref.segment), "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if len(mapped) < ref.offset + ref.length:
+            raise OSError(f"spool segment {ref.segment} is shorter than it was written")
+        return memoryview(mapped)[ref.offset : ref.offset + ref.length]
 
     def drop(self, ref: SpoolRef) -> None:
         """These bytes are needed no more."""

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds the wheel, installs it and tests what was installed: with the system's Python (Debian's torch, grpcio, protobuf)
+# and, given another interpreter, with that one too:   ./test.sh [PYTHON…]
+# Nothing is downloaded: the dependencies are those that each interpreter sees already.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+[ $# -gt 0 ] || set -- /usr/bin/python3
+
+# From a copy: a build leaves folders beside the sources.
+cp -R "$here/pyproject.toml" "$here/README.md" "$here/src" "$work/"
+find "$work" -name __pycache__ -prune -exec rm -rf {} +
+(cd "$work" && /usr/bin/python3 -m pip wheel -q --no-build-isolation --no-deps --no-index -w "$work/dist" .)
+
+for python in "$@"; do
+  # A venv beside the interpreter that sees exactly what it sees, whether that is a system's Python or a venv itself.
+  "$python" -m venv "$work/venv"
+  "$python" -c 'import sys; print("\n".join(p for p in sys.path if p.endswith("-packages")))' \
+    > "$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/parent.pth"
+  "$work/venv/bin/python" -m pip install -q --no-deps --no-index --disable-pip-version-check "$work"/dist/stagewatch-*.whl
+  (cd "$work" && "$work/venv/bin/python" -c 'import stagewatch; assert "venv" in stagewatch.__file__, stagewatch.__file__')
+  "$work/venv/bin/python" -m pytest -q -p no:cacheprovider --rootdir "$here/tests" "$here/tests"
+  rm -rf "$work/venv"
+done
