@@ -1,0 +1,10 @@
+/** The front door of this room: models on probe sets, and what is needed to make one of what a job sent. */
+export type { Linearization, ProbeModel } from './probe-model.js';
+export { checkProduct, type ProductCheck } from './check-product.js';
+export { createProbeModel, type CompiledModel, type ProbeModelOptions } from './create-probe-model.js';
+export { describeExecutors, type ExecutorDescription } from './describe-executors.js';
+export { loadModel, type ModelSource } from './load-model.js';
+export type { NpyArray, NpyDType } from './npy.js';
+export { readNpz, writeNpz } from './npz.js';
+export { readProbeSet, type ProbeSet } from './probe-set.js';
+export { readSnapshot, type SnapshotTensor } from './snapshot.js';
