@@ -87,14 +87,6 @@ export class RunSession {
     const memory = this.memory!;
     const snapshot = record.snapshot!;
     const { blobs, attempts, trackers, measurer, logger } = this.parts;
-    let bytes: Buffer;
-    try {
-      bytes = await blobs.read(snapshot.blob);
-    } catch (error) {
-      if (!(error instanceof BlobMissing)) throw error;
-      logger.warn({ run: cause.run, step: record.step, blob: snapshot.blob }, 'the snapshot is gone');
-      return { readings: [], instruments: {}, tracker: undefined, check: undefined };
-    }
     const job: MeasureJob = {
       run: cause.run,
       step: record.step,
@@ -102,14 +94,20 @@ export class RunSession {
       loss: lossFacts(memory.attached.loss),
       optimizer: optimizerFacts(memory.attached.optimizer),
       learningRate: snapshot.learningRate > 0 ? snapshot.learningRate : Number.NaN,
-      snapshot: bytes,
+      snapshot: () => blobs.read(snapshot.blob),
       tensors: snapshot.tensors,
       tracker: await trackers.read(cause.run, memory.tracker),
       check: memory.checked === null,
       curvatureOff: memory.checked?.ok === false ? memory.checked.reason : undefined,
       artifact: (digest) => blobs.read(`artifacts/${digest}`),
     };
-    return attempts.measure(measurer, job, cause, this.work.signal);
+    try {
+      return await attempts.measure(measurer, job, cause, this.work.signal);
+    } catch (error) {
+      if (!(error instanceof BlobMissing)) throw error;
+      logger.warn({ run: cause.run, step: record.step, blob: snapshot.blob }, 'the snapshot is gone');
+      return { readings: [], instruments: {}, tracker: undefined, check: undefined };
+    }
   }
 
   /** The snapshot becomes a dead letter; the run goes on without it. */

@@ -11,7 +11,8 @@ export interface MeasureJob {
   readonly loss: ReturnType<typeof lossFacts>;
   readonly optimizer: OptimizerFacts;
   readonly learningRate: number;
-  readonly snapshot: Uint8Array;
+  /** Read when its turn has come: many runs may wait, and memory holds one. Throws BlobMissing. */
+  readonly snapshot: () => Promise<Uint8Array>;
   readonly tensors: readonly TensorLayout[];
   /** What the measurement before left; the result depends on it within the tolerance, so it is kept with the position. */
   readonly tracker: Uint8Array | undefined;

@@ -1,7 +1,7 @@
 import type { MeasureJob, MeasureResult } from './measurer.js';
 
-/** A job as it crosses to the worker: without the function that reads artifacts, which the worker asks for by message. */
-export type JobMessage = Omit<MeasureJob, 'artifact'>;
+/** A job as it crosses to the worker: with the snapshot read, and without artifacts, which the worker asks for by message. */
+export type JobMessage = Omit<MeasureJob, 'artifact' | 'snapshot'> & { readonly snapshot: Uint8Array };
 
 export type ToWorker =
   | { readonly kind: 'measure'; readonly id: number; readonly job: JobMessage }

@@ -35,7 +35,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function job(step: number, artifact: MeasureJob['artifact'] = () => Promise.resolve(Buffer.from('graph'))): MeasureJob {
-  return { step, artifact, snapshot: new Uint8Array(4) } as unknown as MeasureJob;
+  return { step, artifact, snapshot: () => Promise.resolve(new Uint8Array(4)) } as unknown as MeasureJob;
 }
 
 async function withMeasurer(test: (measurer: WorkerMeasurer) => Promise<void>): Promise<void> {

@@ -43,14 +43,15 @@ export class WorkerMeasurer implements Measurer {
     this.crashed(new MeasurerCrashed('the service closes'));
   }
 
-  private send(job: MeasureJob): Promise<MeasureResult> {
-    if (this.closed) return Promise.reject(new MeasurerCrashed('the service closes'));
+  private async send(job: MeasureJob): Promise<MeasureResult> {
+    const snapshot = await job.snapshot();
+    if (this.closed) throw new MeasurerCrashed('the service closes');
     const worker = (this.worker ??= this.startWorker());
     const id = this.nextId++;
-    const { artifact: _, ...message } = job;
+    const { artifact: _, ...rest } = job;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { job, resolve, reject });
-      this.post(worker, { kind: 'measure', id, job: message });
+      this.post(worker, { kind: 'measure', id, job: { ...rest, snapshot } });
     });
   }
 
