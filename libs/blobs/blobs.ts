@@ -17,13 +17,17 @@ export interface Blobs {
 }
 
 export interface Upload {
-  /** All bytes before this offset are durable; the writer goes on here. */
+  /** All bytes before this offset are durable; the writer goes on here. Grows while the upload is written and synced. */
   readonly durableBytes: number;
   /** The name is complete already: nothing to send. */
   readonly complete: boolean;
-  /** CRC-32 of everything before `durableBytes`. */
+  /** CRC-32 of everything before `durableBytes`; grows with it. */
   readonly crc32: number;
-  /** `offset` must be where the last write ended. May be called again before it resolves; writes keep their order. */
+  /**
+   * `offset` must be where the last write ended. May be called again before it resolves; writes keep their order, and a
+   * few at a time are the fastest. `data` must not change until it resolves. Throws {@link StorageFull}: then the upload
+   * is over, and can be taken up when there is space.
+   */
   write(offset: number, data: Uint8Array): Promise<void>;
   /** Syncs; answers the new durable offset. */
   sync(): Promise<number>;

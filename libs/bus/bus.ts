@@ -7,9 +7,17 @@
  * work and memory of the work cannot come apart. A *tail* reads without a lease and leaves no trace.
  */
 export interface Bus {
-  /** Resolves when every message is durable. A message whose id is known in its subject is not stored again. */
+  /**
+   * Resolves when every message is durable, all of them or none. A message whose id is known in its subject is not stored
+   * again: known are the ids of messages that are kept, and at least the newest 4096 of each subject that are not.
+   * Throws {@link BusFull} when there is no space; nothing is stored then, and trying again later is right. So may
+   * every other call that writes: `take`, `commit`, `reject`, `put`.
+   */
   publish(stream: string, messages: readonly OutgoingMessage[]): Promise<readonly PublishResult[]>;
-  /** Declares a group (idempotent). A message of a `work` stream is kept until every declared group has committed past it. */
+  /**
+   * Declares a group (idempotent). A message of a `work` stream is kept until every declared group has committed past it:
+   * declare all groups of a stream before the first of them takes. One that comes later starts at the oldest kept message.
+   */
   group(stream: string, name: string, options?: Partial<GroupOptions>): Promise<Group>;
   /** Messages after `after` (exclusive), then live ones. `subject` narrows to one subject. */
   tail(stream: string, options: TailOptions): AsyncIterable<Message>;
@@ -99,7 +107,7 @@ export interface Lease {
   /** What the last commit of this subject left. */
   readonly state: Uint8Array | undefined;
   /**
-   * Finishes all messages up to `position` and saves `state` in one step. The lease stays until `release`.
+   * Finishes all messages up to `position` and saves `state` in one step. The lease stays until `release`, and runs anew.
    * Throws {@link LeaseLost} when the lease expired or moved to another worker; nothing is saved then.
    */
   commit(position: number, state?: Uint8Array): Promise<void>;

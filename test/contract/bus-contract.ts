@@ -259,6 +259,16 @@ export function busContract(contract: BusContract): void {
         expect((await group.depth()).messages).toBe(1);
       });
 
+      test('a worker that blocked its process beyond the lease saves nothing', async () => {
+        const group = await bus.group('work', 'g', { leaseMs });
+        await publish('a', ['1']);
+        const slow = await take(group);
+        const until = performance.now() + leaseMs * 1.5;
+        while (performance.now() < until);
+        await expect(slow.commit(slow.messages[0]!.position, Buffer.from('stale'))).rejects.toBeInstanceOf(LeaseLost);
+        expect(await group.state('a')).toBeUndefined();
+      });
+
       test('extending keeps a lease beyond its time', async () => {
         const group = await bus.group('work', 'g', { leaseMs });
         await publish('a', ['1']);

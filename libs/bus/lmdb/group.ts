@@ -86,12 +86,12 @@ export class LmdbGroup implements Group {
     return undefined;
   }
 
-  state(subject: string): Promise<Uint8Array | undefined> {
+  async state(subject: string): Promise<Uint8Array | undefined> {
     const number = this.parts.subjects.number(subject);
-    return Promise.resolve(number === undefined ? undefined : this.stateOf(number));
+    return number === undefined ? undefined : this.stateOf(number);
   }
 
-  deadLetters(): Promise<readonly DeadLetter[]> {
+  async deadLetters(): Promise<readonly DeadLetter[]> {
     const { tables, log, number, subjects } = this.parts;
     const prefix = progressKey(log.number, number, 0).subarray(0, 4);
     const letters: DeadLetter[] = [];
@@ -99,10 +99,10 @@ export class LmdbGroup implements Group {
       const subject = subjects.name(key.readUInt32BE(4));
       if (subject !== undefined) letters.push(decodeDeadLetter(value, readPosition(key, 8), subject));
     }
-    return Promise.resolve(letters.sort((a, b) => a.timeMs - b.timeMs || a.message.position - b.message.position));
+    return letters.sort((a, b) => a.timeMs - b.timeMs || a.message.position - b.message.position);
   }
 
-  depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }> {
+  async depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }> {
     let messages = 0;
     let oldest: { readonly position: number; readonly timeMs: number } | undefined;
     for (const [subject, progress] of this.progress) {
@@ -111,7 +111,7 @@ export class LmdbGroup implements Group {
       const first = this.parts.log.first(subject, progress.position);
       if (first !== undefined && (oldest === undefined || first.position < oldest.position)) oldest = first;
     }
-    return Promise.resolve({ messages, oldestTimeMs: oldest?.timeMs });
+    return { messages, oldestTimeMs: oldest?.timeMs };
   }
 
   /** Durable messages have come for a subject. */

@@ -65,16 +65,16 @@ class Bucket implements KeyValue {
     this.prefix = Buffer.from(`${name}\0`);
   }
 
-  get(key: string): Promise<Entry | undefined> {
+  async get(key: string): Promise<Entry | undefined> {
     const row = this.revisions.tables.kv.get(this.key(key));
-    return Promise.resolve(row === undefined ? undefined : entry(key, row));
+    return row === undefined ? undefined : entry(key, row);
   }
 
-  put(key: string, value: Uint8Array, expectedRevision?: number): Promise<number | undefined> {
+  async put(key: string, value: Uint8Array, expectedRevision?: number): Promise<number | undefined> {
     return this.revisions.put(this.key(key), value, expectedRevision);
   }
 
-  delete(key: string): Promise<void> {
+  async delete(key: string): Promise<void> {
     return this.revisions.delete(this.key(key));
   }
 

@@ -136,7 +136,6 @@ export class LmdbBus implements Bus {
     const signal = options.signal === undefined ? this.closing.signal : AbortSignal.any([this.closing.signal, options.signal]);
     let cursor = options.after;
     while (!signal.aborted) {
-      const { head } = log;
       const subject = options.subject === undefined ? undefined : this.subjects.number(options.subject);
       const messages =
         options.subject !== undefined && subject === undefined
@@ -147,19 +146,17 @@ export class LmdbBus implements Bus {
         cursor = message.position;
         yield message;
       }
-      if (messages.length > 0) continue;
-      // Nothing up to `head`: sleep, unless something came while we were reading.
-      cursor = Math.max(cursor, head);
-      if (log.head === head) await log.wake.wait({ signal });
+      // Reading and going to sleep are one step of the event loop: nothing can come in between.
+      if (messages.length === 0) await log.wake.wait({ signal });
     }
   }
 
-  head(stream: string): Promise<number> {
-    return Promise.resolve(this.stream(stream).log.head);
+  async head(stream: string): Promise<number> {
+    return this.stream(stream).log.head;
   }
 
-  floor(stream: string): Promise<number> {
-    return Promise.resolve(this.stream(stream).log.floor());
+  async floor(stream: string): Promise<number> {
+    return this.stream(stream).log.floor();
   }
 
   kv(bucket: string): KeyValue {
