@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LeaseLost, type Bus, type Group, type GroupOptions, type Lease, type TakeOptions } from '#bus/bus.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
@@ -48,6 +49,8 @@ export class GroupWorker {
   async start(): Promise<void> {
     const { stream, group, leaseMs, concurrency } = this.options;
     const groupOptions: GroupOptions = { leaseMs, maxDeliveries };
+    // One for each loop that waits for work.
+    setMaxListeners(concurrency + 1, this.stopping.signal);
     this.group = await this.parts.bus.group(stream, group, groupOptions);
     for (let i = 0; i < concurrency; i++) this.loops.push(this.loop(this.group));
   }
@@ -80,7 +83,7 @@ export class GroupWorker {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        const lease = await group.take({ ...this.options.take, waitMs: 5000, signal });
+        const lease = await group.take({ ...this.options.take, waitMs: 60_000, signal });
         if (lease !== undefined) await this.work(lease);
       } catch (error) {
         if (signal.aborted) return;

@@ -7,7 +7,7 @@ import type { Cause } from './outcome.js';
 
 /** A snapshot whose measurement crashed so often, or was begun so often without an end, is poison. */
 const maxCrashes = 3;
-const maxStarts = 6;
+const maxStarts = 8;
 
 interface Attempts {
   readonly position: number;
@@ -31,13 +31,18 @@ export class MeasureAttempts {
   async measure(measurer: Measurer, job: MeasureJob, cause: Cause, signal: AbortSignal): Promise<MeasureResult | undefined> {
     let attempts = await this.read(cause);
     while (attempts.crashes < maxCrashes && attempts.starts < maxStarts) {
-      attempts = { ...attempts, starts: attempts.starts + 1 };
-      await this.bucket.put(cause.run, encodeJson(attempts));
-      const startedMs = performance.now();
-      this.startedMs.add(startedMs);
+      let startedMs: number | undefined;
+      // The snapshot is read when its turn has come: waiting for others is no attempt.
+      const snapshot = async (): Promise<Uint8Array> => {
+        attempts = { ...attempts, starts: attempts.starts + 1 };
+        await this.bucket.put(cause.run, encodeJson(attempts));
+        startedMs = performance.now();
+        this.startedMs.add(startedMs);
+        return job.snapshot();
+      };
       try {
-        const result = await measurer.measure(job);
-        this.metrics.measurementSeconds.observe((performance.now() - startedMs) / 1000);
+        const result = await measurer.measure({ ...job, snapshot });
+        if (startedMs !== undefined) this.metrics.measurementSeconds.observe((performance.now() - startedMs) / 1000);
         return result;
       } catch (error) {
         stopIfAborted(signal, 'measure');
@@ -45,7 +50,7 @@ export class MeasureAttempts {
         attempts = { ...attempts, crashes: attempts.crashes + 1 };
         await this.bucket.put(cause.run, encodeJson(attempts));
       } finally {
-        this.startedMs.delete(startedMs);
+        if (startedMs !== undefined) this.startedMs.delete(startedMs);
       }
     }
     return undefined;
