@@ -211,7 +211,7 @@ def test_when_bounds_are_hit_a_gap_says_how_much(service, tmp_path):
 
 
 def test_queue_bound_is_counted_too(service, monkeypatch):
-    monkeypatch.setattr("stagewatch.run.MOST_QUEUED", 100)
+    monkeypatch.setattr("stagewatch.handover.MOST_QUEUED", 100)
     service.stop()
     run = attach(service, drain_seconds=30)
     for step in range(5000):

@@ -79,7 +79,7 @@ def attach(
     try:
         rank_here = int(os.environ.get("RANK", "0") or 0) if rank is None else rank
         if rank is None and rank_here > 0:
-            return _unwatched(trouble)
+            return unwatched(trouble)
         settings = Settings(
             address=_plain_address(address or os.environ.get("STAGEWATCH_ADDRESS") or DEFAULT_ADDRESS),
             token=token or os.environ.get("STAGEWATCH_TOKEN") or None,
@@ -111,16 +111,23 @@ def attach(
             _hook(run, model, optimizer, memory_mib * MIB)
         elif constants is not None and constants.learning_rate > 0:
             run.learning_rate(constants.learning_rate)
-        watch_run(run, pipeline)
+        watch_run(run)
         pipeline.start()
         return run
     except Exception as error:
         trouble.trouble("attach", error)
-        return _unwatched(trouble)
+        return unwatched(trouble)
 
 
-def _unwatched(quiet: Quiet) -> Run:
-    return Run(None, StepClock(0, False), Cadence(), quiet, 0)
+def unwatched(quiet: Quiet) -> Run:
+    """A run that does nothing, for a rank that is not watched and for an attach that failed."""
+    cadence = Cadence()
+    pipeline = Pipeline(Settings(address="", drain_s=0.0, quiet=True), Identity(name=""), None, cadence, quiet)
+    pipeline.wanted = False
+    run = Run(pipeline, StepClock(0, False), cadence, quiet, 0)
+    run._on = False
+    run._ended = True
+    return run
 
 
 def _hook(run: Run, model: Any, optimizer: Any, memory_bytes: int) -> None:
@@ -129,7 +136,7 @@ def _hook(run: Run, model: Any, optimizer: Any, memory_bytes: int) -> None:
     from .pytorch.subject import unwrap
 
     run._optimizer = weakref.ref(optimizer)
-    run._parameters = TorchParameters(unwrap(model), memory_bytes)
+    run._taker.source = TorchParameters(unwrap(model), memory_bytes)
     run._unhook = before_update(optimizer, run._before_update)
 
 

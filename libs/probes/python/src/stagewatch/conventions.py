@@ -30,7 +30,7 @@ class MSE:
 
 Loss = Union[CrossEntropy, MSE]
 
-_NAMES = {
+_NAMES: Mapping[str, Loss] = {
     "cross-entropy": CrossEntropy(), "cross_entropy": CrossEntropy(), "crossentropy": CrossEntropy(), "ce": CrossEntropy(),
     "mse": MSE(), "mean-squared-error": MSE(), "mean_squared_error": MSE(),
 }
@@ -42,7 +42,9 @@ class Unsupported(Exception):
 
 def read_loss(loss: Any) -> Optional[Loss]:
     """The loss convention behind what a user gave: a name, one of ours, or a `torch.nn` module."""
-    if loss is None or isinstance(loss, (CrossEntropy, MSE)):
+    if loss is None:
+        return None
+    if isinstance(loss, (CrossEntropy, MSE)):
         return loss
     if isinstance(loss, str):
         if loss.lower() in _NAMES:
@@ -50,7 +52,7 @@ def read_loss(loss: Any) -> Optional[Loss]:
         raise Unsupported(f'loss={loss!r} is not known; give "cross-entropy", "mse" or stagewatch.MSE(…)')
     kind = type(loss).__name__
     if kind == "CrossEntropyLoss":
-        if getattr(loss, "weight", None) is not None or getattr(loss, "label_smoothing", 0.0) or loss.reduction != "mean":
+        if getattr(loss, "weight", None) is not None or getattr(loss, "label_smoothing", False) or loss.reduction != "mean":
             raise Unsupported("CrossEntropyLoss with class weights, label smoothing or a reduction other than mean is not measured")
         return CrossEntropy()
     if kind == "MSELoss":

@@ -9,6 +9,7 @@ from typing import Any, Deque, Dict, List, Tuple, Union
 from .journal import Journal
 from .losses import Loss, Losses
 from .quiet import Quiet
+from .records import fill_gap, now_ms, printable
 from .snapshots import SnapshotItem
 from .wire import Record
 
@@ -46,7 +47,7 @@ class Encoder:
                 item = items.popleft()
             except IndexError:
                 break
-            if type(item) is tuple:
+            if isinstance(item, tuple):
                 points.append(item)
                 if len(points) >= POINTS_PER_RECORD:
                     self._points(points)
@@ -153,23 +154,6 @@ def is_name(name: str) -> bool:
         return 0 < len(name.encode("utf-8")) <= NAME_BYTES and not any(c < " " or c == "\x7f" for c in name)
     except UnicodeEncodeError:
         return False
-
-
-def printable(text: str) -> str:
-    """Text that can travel: valid UTF-8 without control characters."""
-    return "".join(" " if c < " " or c == "\x7f" else c for c in text.encode("utf-8", "replace").decode("utf-8"))
-
-
-def fill_gap(gap: Any, reason: str, points: int, snapshots: int, first_step: int, last_step: int) -> None:
-    gap.reason = reason
-    gap.points = points
-    gap.snapshots = snapshots
-    gap.first_step = first_step
-    gap.last_step = last_step
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 def _floats(values: List[Any]) -> List[float]:

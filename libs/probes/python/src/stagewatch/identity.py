@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .conventions import Loss, OptimizerConstants, loss_fields, optimizer_fields
-from .encoder import now_ms, printable
 from .probe_set import ProbeSet
+from .records import now_ms, printable
 from .wire import MODEL_FORMAT_ONNX, AttachRunRequest, ModelDescription
 
 TEXT_BYTES = 200

@@ -131,7 +131,7 @@ class Journal:
         if isinstance(entry.payload, SpoolRef):
             return self._spool.view(entry.payload)
         if entry.snapshot is not None and entry.snapshot.buffer is not None:
-            return memoryview(entry.snapshot.buffer.bytes).cast("B")
+            return entry.snapshot.buffer.bytes.data
         raise ValueError(f"snapshot {entry.sequence} has no bytes any more")
 
     def replace(self, entry: Entry, payload: bytes) -> None:

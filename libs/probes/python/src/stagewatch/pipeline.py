@@ -26,9 +26,6 @@ MIB = 1024 * 1024
 FLUSH_S = 0.2
 FLUSH_AWAY_S = 1.0
 HEARTBEAT_S = 10.0
-#: Numbers that training may be ahead of the encoder; more are counted and left out.
-MOST_QUEUED = 200_000
-WAKE_AT = 20_000
 
 
 @dataclass(frozen=True)

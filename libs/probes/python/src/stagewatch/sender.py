@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any, Optional, Protocol
+from typing import Any, Optional
 
 import grpc
 
-from .encoder import fill_gap, now_ms
 from .errors import Refused, Weather, classify
+from .events import SenderEvents
 from .identity import Attached, Identity, Subject
 from .journal import Entry, Journal
 from .quiet import Quiet
+from .records import fill_gap, fill_snapshot, now_ms
 from .stream import RecordStream, make_hello
 from .uploads import CHUNK_BYTES, upload_blob
 from .wire import (BLOB_KIND_ARTIFACT, BLOB_KIND_SNAPSHOT, DescribeModelRequest, IngestClient, Record, UploadBlobRequest,
@@ -34,18 +35,6 @@ TRIES = 5
 # Refusals after which nothing of this run will ever be taken.
 _FATAL = frozenset({"UNKNOWN_RUN", "UNKNOWN_ATTEMPT", "FORBIDDEN", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED",
                     "NOT_FOUND"})
-
-
-class SenderEvents(Protocol):
-    """What the sender tells the rest of the probe."""
-
-    def on_attached(self, attached: Attached) -> None: ...
-
-    def on_control(self, control: Any) -> None: ...
-
-    def on_unmeasured(self) -> None: ...
-
-    def on_refused(self) -> None: ...
 
 
 class Sender:
@@ -301,10 +290,3 @@ class Sender:
         assert self.attached is not None
         return self.attached
 
-
-def fill_snapshot(snapshot: Any, blob: str, item: Any) -> None:
-    snapshot.blob = blob
-    snapshot.learning_rate = item.learning_rate
-    snapshot.reason = item.reason
-    for slot in item.layout.slots:
-        snapshot.tensors.add(name=slot.name, dtype=slot.dtype, shape=slot.shape, offset=slot.offset, bytes=slot.bytes)

@@ -1,0 +1,75 @@
+"""Takes snapshots when they are due: a quick copy, handed over behind the loss of its step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Mapping, Optional, Union
+
+from .cadence import Cadence
+from .handover import Handover
+from .snapshots import ArrayParameters, Buffer, SnapshotItem
+
+Parameters = Union[Mapping[str, Any], Callable[[], Mapping[str, Any]]]
+
+
+class Taker:
+    """Used by the training thread only."""
+
+    def __init__(self, handover: Handover, cadence: Cadence, memory_bytes: int,
+                 on_snapshot: Optional[Callable[[int], None]]) -> None:
+        self._handover = handover
+        self._cadence = cadence
+        self._memory_bytes = memory_bytes
+        self._on_snapshot = on_snapshot
+        self._pending: Optional[SnapshotItem] = None
+        self._skipping = False
+        #: Where parameters are copied from: `TorchParameters`, or `ArrayParameters` from the first arrays on.
+        self.source: Any = None
+        self.taken = 0
+
+    def model(self, step: int, rate: float, reason: str, reported: bool) -> None:
+        """Copies the model that is trained, right before its update."""
+        if self.source is None or not self._handover.pipeline.snapshots_wanted:
+            return
+        if self._on_snapshot is not None and reason != "last":
+            self._on_snapshot(step)
+        item = self._item(step, rate, reason, self.source.copy())
+        if item is None:
+            return
+        if reported:
+            self._handover.snapshot(item)
+        else:
+            # After the step's own loss, so that a reader in order has seen it.
+            self._pending = item
+
+    def arrays(self, step: int, rate: float, parameters: Parameters) -> None:
+        """Copies what a hand-written loop passes, when it is due."""
+        reason = self._cadence.due(step)
+        if not reason or not self._handover.pipeline.snapshots_wanted:
+            return
+        if self._on_snapshot is not None:
+            self._on_snapshot(step)
+        values = parameters() if callable(parameters) else parameters
+        if self.source is None:
+            self.source = ArrayParameters(values, self._memory_bytes)
+        item = self._item(step, rate, reason, self.source.copy(values))
+        if item is not None:
+            self._handover.snapshot(item)
+
+    def release(self) -> None:
+        """The pending snapshot's loss is in the queue, or will never come."""
+        item, self._pending = self._pending, None
+        if item is not None:
+            self._handover.snapshot(item)
+
+    def _item(self, step: int, rate: float, reason: str, buffer: Optional[Buffer]) -> Optional[SnapshotItem]:
+        if buffer is None:
+            # All buffers are on their way. It stays due, and one skipped snapshot is counted once.
+            if not self._skipping:
+                self._skipping = True
+                self._handover.leave_out(step, snapshots=1)
+            return None
+        self._skipping = False
+        self._cadence.taken(step)
+        self.taken += 1
+        return SnapshotItem(step, rate, reason, self.source.layout, buffer, self.source.pool, int(time.time() * 1000))
