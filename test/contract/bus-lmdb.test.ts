@@ -28,7 +28,7 @@ test('LMDB - a deletion that was cut off is hidden at once and finished at the n
   await bus.close();
   expect(await deleting).toMatchObject({ message: 'the bus is closed' });
   bus = await openLmdbBus({ path });
-  const [again] = await bus.publish('records', [{ subject: 'gone', id: '1', body: Buffer.alloc(10) }]);
+  const [again] = await bus.publish('records', [{ subject: 'gone', id: '8999', body: Buffer.alloc(10) }]);
   expect(again!.duplicate).toBe(false);
   for (let tries = 0; tries < 200 && (await bus.floor('records')) < 9000; tries++) await delay(20);
   expect(await bus.floor('records')).toBe(9000);
@@ -59,5 +59,26 @@ test('LMDB - after close every call is refused', async () => {
     () => bus.deleteSubject('a'),
   ];
   for (const call of calls) await expect(call()).rejects.toThrow(/closed/);
+  await rm(path, { recursive: true, force: true });
+});
+
+test('LMDB - of finished messages a bounded number of ids stays known, over restarts', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'stagewatch-bus-'));
+  const open = () => openLmdbBus({ path, idWindow: 40 });
+  let bus = await open();
+  const send = (i: number) => bus.publish('records', [{ subject: 'a', id: `${i}`, body: Buffer.alloc(10) }]);
+  for (let round = 0; round < 10; round++) {
+    const group = await bus.group('records', 'g');
+    for (let i = 0; i < 20; i++) await send(round * 20 + i);
+    const lease = (await group.take({ maxMessages: 100, maxBytes: 10_000, waitMs: 0 }))!;
+    await lease.commit(lease.messages.at(-1)!.position);
+    await lease.release();
+    await bus.close();
+    bus = await open();
+  }
+  const isKnown = async (i: number) => (await send(i))[0]!.duplicate;
+  for (const i of [160, 180, 199]) expect(await isKnown(i)).toBe(true);
+  for (const i of [0, 50, 140]) expect(await isKnown(i)).toBe(false);
+  await bus.close();
   await rm(path, { recursive: true, force: true });
 });
