@@ -14,7 +14,14 @@ beforeAll(async () => {
   await door.store.write(
     'scalars',
     Array.from({ length: rowCount }, (_, step) => ({
-      ...{ run: 'r1', attempt: 1, rank: 0, sequence: step, index: 0, step, name: 'loss.train', timeMs: 1.7e12 + step },
+      run: 'r1',
+      attempt: 1,
+      rank: 0,
+      sequence: step,
+      index: 0,
+      step,
+      name: 'loss.train',
+      timeMs: 1.7e12 + step,
       value: step === 7 ? Number.NaN : step / 3,
     })),
   );
@@ -117,7 +124,14 @@ test.skipIf(python === undefined)('clickhouse-connect connects, asks and streams
   const { stdout } = await promisify(execFile)(python!, ['-c', script, `${door.port}`, token]);
   const said = JSON.parse(stdout) as Record<string, unknown> & { errors: string[] };
   expect(said).toMatchObject({
-    ...{ ping: true, count: rowCount, bound: ["it's\t\\", 3], nan: true, streamed: rowCount, setting: 11, numpy: 10, raw: '1\n' },
+    ping: true,
+    count: rowCount,
+    bound: ["it's\t\\", 3],
+    nan: true,
+    streamed: rowCount,
+    setting: 11,
+    numpy: 10,
+    raw: '1\n',
     time: '2023-11-14T22:13:20.001000',
   });
   expect(said.version).toMatch(/^\d+\.\d+/);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { errorCodes, StagewatchError } from '#runtime/errors.js';
 import { Access } from '../http/access.js';
 import { sendError, sendRows, sendText } from './answer.js';
 import { acceptClickHouseCredentials } from './credentials.js';
@@ -61,7 +62,8 @@ export class ClickHouseDoor {
   private take(request: IncomingMessage, response: ServerResponse): void {
     const answered = this.answer(request, response).catch((error: unknown) => {
       this.queries.inc({ outcome: 'error' });
-      if (!(error instanceof DoorError)) this.options.logger.debug({ err: error }, 'ClickHouse door: query failed');
+      const callersFault = error instanceof DoorError || (error instanceof StagewatchError && errorCodes[error.code].http < 500);
+      if (!callersFault) this.options.logger.warn({ err: error }, 'a query at the ClickHouse door failed');
       sendError(response, error);
     });
     this.running.add(answered);
