@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createAnalyzer } from '#analyzer/index.js';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
-import { createCollector } from '#collector/index.js';
+import { createCollector } from '#collector/collector.js';
 import { createAlerts } from '#dashboard/alerts/index.js';
 import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
 import { createDashboard } from '#dashboard/index.js';

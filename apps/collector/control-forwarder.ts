@@ -15,6 +15,8 @@ export interface ControlOptions {
   readonly logger: Logger;
   /** Writers of a run that have a stream open. */
   readonly listeners: (runId: string) => Iterable<Identity>;
+  /** The run is gone for good. */
+  readonly onDeleted: (runId: string) => Promise<void>;
 }
 
 /** Carries wishes from the bus to the streams. Standing ones (cadence, stop) also reach a probe that connects later. */
@@ -49,6 +51,10 @@ export class ControlForwarder {
   private async follow(after: number): Promise<void> {
     for await (const message of this.options.bus.tail('control', { after, signal: this.stopping.signal })) {
       const body = decodeJson<ControlBody>(message.body);
+      if (body.kind === 'run-deleted') {
+        await this.options.onDeleted(message.subject);
+        continue;
+      }
       const control = toControl(body);
       if (body.kind !== 'snapshot-now') this.remember(message.subject, body.kind, control);
       else if (Date.now() - message.timeMs > nowMeansMs) continue;
@@ -65,7 +71,7 @@ export class ControlForwarder {
   }
 }
 
-function toControl(body: ControlBody): Input<Control> {
+function toControl(body: Exclude<ControlBody, { kind: 'run-deleted' }>): Input<Control> {
   switch (body.kind) {
     case 'snapshot-now':
       return { snapshotNow: { reason: body.reason } };

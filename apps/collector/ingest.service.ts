@@ -62,7 +62,12 @@ export class IngestService {
     this.registry = new RunRegistry({ bus, now });
     this.publisher = new GroupPublisher(bus, 'records');
     this.presence = new Presence({ bus, registry: this.registry, lostAfterMs: config.lostAfterMs, now, logger });
-    this.controls = new ControlForwarder({ bus, logger, listeners: (runId) => this.listening.get(runId) ?? [] });
+    this.controls = new ControlForwarder({
+      bus,
+      logger,
+      listeners: (runId) => this.listening.get(runId) ?? [],
+      onDeleted: (runId) => this.forget(runId),
+    });
     this.models = new ModelDoor({ registry: this.registry, bus, blobs });
     this.hashes = new ArtifactHashes(blobs);
   }

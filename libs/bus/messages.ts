@@ -77,7 +77,9 @@ export type LiveBody =
 export type ControlBody =
   | { readonly kind: 'snapshot-now'; readonly reason: string }
   | { readonly kind: 'cadence'; readonly fromStep: number; readonly everySteps: number; readonly factor: number }
-  | { readonly kind: 'stop-sending'; readonly reason: string };
+  | { readonly kind: 'stop-sending'; readonly reason: string }
+  /** To the collectors themselves: end the run's streams and forget its identities. */
+  | { readonly kind: 'run-deleted' };
 
 export function encodeJson(body: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(body));

@@ -1,6 +1,6 @@
 import type { Blobs } from '#blobs/blobs.js';
 import type { Bus } from '#bus/bus.js';
-import { encodeJson, type LiveBody } from '#bus/messages.js';
+import { encodeJson, type ControlBody, type LiveBody } from '#bus/messages.js';
 import type { Logger } from '#runtime/logging.js';
 import { sleep } from '#runtime/retry.js';
 import type { Store } from '#store/store.js';
@@ -21,8 +21,8 @@ const streamsEndMs = 300;
 
 /**
  * Removes a run: its messages and states on the bus, its blobs, its rows, and the artifacts that it alone used. Each
- * step may be done again, so a deletion that broke off is begun anew. A job that still sends is told by `live`; what it
- * sent in the meantime goes in a second round.
+ * step may be done again, so a deletion that broke off is begun anew. Collectors end the streams of a job that still sends;
+ * what it sent in the meantime goes in a second round.
  */
 export async function deleteRun(parts: DeletionParts, run: string): Promise<void> {
   await removeEverything(parts, run);
@@ -44,4 +44,6 @@ async function removeEverything({ bus, blobs, store, references, letGo }: Deleti
 async function sayDeleted(bus: Bus, run: string): Promise<void> {
   const body: LiveBody = { kind: 'deleted' };
   await bus.publish('live', [{ subject: run, id: 'deleted', body: encodeJson(body) }]);
+  const order: ControlBody = { kind: 'run-deleted' };
+  await bus.publish('control', [{ subject: run, id: 'deleted', body: encodeJson(order) }]);
 }
