@@ -1,1 +1,1 @@
-export { openFileBlobs, type FileBlobsOptions } from './files/file-blobs.js';
+export { openFileBlobs } from './files/file-blobs.js';

@@ -52,8 +52,6 @@ export const streams = {
   control: { retention: 'recent', maxMessages: 10_000 },
 } as const satisfies Record<string, StreamOptions>;
 
-export type StreamName = keyof typeof streams;
-
 export interface OutgoingMessage {
   readonly subject: string;
   /** Unique within its subject, at most 200 bytes. */

@@ -1,1 +1,1 @@
-export { openLmdbBus, type LmdbBusOptions } from './lmdb/open.js';
+export { openLmdbBus } from './lmdb/open.js';

@@ -1,2 +1,1 @@
-export { createAlerts, type Alerts, type AlertsOptions, type DeliveryView, type TestResult } from './alerts.js';
-export type { RuleView } from './rule.js';
+export { createAlerts, type Alerts, type AlertsOptions, type DeliveryView } from './alerts.js';
