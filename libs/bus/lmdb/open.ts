@@ -6,6 +6,7 @@ import { openTables } from './tables.js';
 import { Writer } from './writer.js';
 
 const mib = 1024 ** 2;
+const gib = 1024 ** 3;
 
 export interface LmdbBusOptions {
   /** A folder of its own; one process at a time may have it open. */
@@ -13,6 +14,8 @@ export interface LmdbBusOptions {
   readonly logger?: Logger;
   /** The streams; those of the house unless said otherwise. */
   readonly streams?: Readonly<Record<string, StreamOptions>>;
+  /** Address space to begin with, not disk; beyond it the map grows by moving. */
+  readonly mapBytes?: number;
   /** Publishing is refused when the disk has less than this left; 0 for no reserve. */
   readonly reserveBytes?: number;
   /** So many ids per subject stay known after their messages are gone. */
@@ -21,7 +24,7 @@ export interface LmdbBusOptions {
 
 /** The bus of an installation that is one process. */
 export async function openLmdbBus(options: LmdbBusOptions): Promise<Bus> {
-  const tables = openTables(options.path);
+  const tables = openTables(options.path, options.mapBytes ?? 64 * gib);
   const space = new DiskSpace(options.path, options.reserveBytes ?? 32 * mib);
   const bus = new LmdbBus({
     tables,

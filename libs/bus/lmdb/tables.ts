@@ -33,10 +33,7 @@ export interface Tables {
   readonly kv: Table;
 }
 
-/** Address space, not disk; beyond it the map grows by moving. */
-const mapBytes = 64 * 1024 ** 3;
-
-export function openTables(path: string): Tables {
+export function openTables(path: string, mapBytes: number): Tables {
   mkdirSync(path, { recursive: true });
   const root: RootDatabase<Buffer, Buffer> = open({
     path: join(path, 'bus.mdb'),
