@@ -2,6 +2,8 @@
 // ("Reorthogonalization and stable algorithms ..."); twice is enough, Parlett 1998, section 6.9.
 import { addCombination, dots, norm, scale } from './vectors.js';
 
+/** A component of a unit vector below this is not worth a pass over memory: eigenvalues move by less than this share. */
+const orthogonalBelow = 2e-7;
 /** What is left of a float32 vector below this share of its length is rounding. */
 const dependentBelow = 1e-6;
 
@@ -17,10 +19,12 @@ export function orthonormalPart(candidate: Float32Array, basis: readonly Float32
   let before = 1;
   // Three passes only ever happen when the candidate lies in the span of the basis.
   for (let pass = 0; pass < 3; pass++) {
+    const along = dots(basis, out);
+    if (along.every((x) => Math.abs(x) < orthogonalBelow * before)) break;
     addCombination(
       out,
       basis,
-      dots(basis, out).map((x) => -x),
+      along.map((x) => -x),
     );
     const after = norm(out);
     if (!(after > dependentBelow)) return undefined;

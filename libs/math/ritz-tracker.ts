@@ -32,7 +32,7 @@ export interface TrackOptions {
   /** Further directions to begin with, such as the gradient; each costs a product. */
   readonly guides?: readonly Float32Array[];
   readonly maxProducts?: number;
-  /** Vectors held at once, each with its product, before a thick restart (24). */
+  /** Vectors held at once, each with its product, before a thick restart (16). */
   readonly maxBasis?: number;
   /** Of the random vectors of a cold start. */
   readonly seed?: number;
@@ -72,7 +72,7 @@ export async function trackTop(
   previous?: RitzState,
 ): Promise<TrackResult> {
   const keep = Math.min(options.keep ?? 4, operator.size);
-  const maxBasis = Math.min(operator.size, Math.max(options.maxBasis ?? 24, 2 * keep + 2));
+  const maxBasis = Math.min(operator.size, Math.max(options.maxBasis ?? 16, 2 * keep + 2));
   const maxProducts = options.maxProducts ?? 200;
   const tolerance = options.relativeTolerance ?? 1e-3;
   const random = createRandom(options.seed ?? 0x5eed);
@@ -234,10 +234,17 @@ class Subspace {
     return out;
   }
 
-  /** H v - θ v; the second part lies in the basis and is left to the orthogonalisation. */
+  /** H v - θ v. */
   residual(view: View, i: number): Float32Array {
     const out = new Float32Array(this.#operator.size);
-    addCombination(out, this.#products, view.eigen.vectors[i]!);
+    const y = view.eigen.vectors[i]!;
+    const theta = view.eigen.values[i]!;
+    addCombination(out, this.#products, y);
+    addCombination(
+      out,
+      this.#basis,
+      y.map((x) => -theta * x),
+    );
     return out;
   }
 

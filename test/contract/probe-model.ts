@@ -1,0 +1,162 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createProbeModel, type CompiledModel, type NpyArray, type ProbeSet } from '#engine/index.js';
+import { attachLoss, gradient, mlp, oneHot, referenceTensor, runReference, type Graph, type LossSpec } from '#graph/index.js';
+import { createRandom, normalVector } from '#math/random.js';
+
+export interface ProbeModelContract {
+  readonly executor: 'ort-cpu' | 'reference';
+  /** Relative to the largest number of a result. */
+  readonly tolerance: number;
+}
+
+const examples = 13;
+const sizes = [4, 5, 3];
+const losses: readonly (readonly [string, LossSpec])[] = [
+  ['cross-entropy', { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false }],
+  ['half the sum of squares', { kind: 'mse', reduction: 'sum-outputs', halved: true }],
+  ['the mean of squares', { kind: 'mse', reduction: 'mean-outputs', halved: false }],
+];
+
+function probeSetFor(spec: LossSpec): ProbeSet {
+  const random = createRandom(3);
+  const x: NpyArray = { dtype: 'float32', shape: [examples, 4], data: normalVector(examples * 4, random) };
+  const y: NpyArray =
+    spec.kind === 'cross-entropy'
+      ? { dtype: 'int64', shape: [examples], data: BigInt64Array.from({ length: examples }, () => BigInt(random.integer(3))) }
+      : { dtype: 'float32', shape: [examples, 3], data: normalVector(examples * 3, random) };
+  return { x, y };
+}
+
+/** Mean loss and gradient in double precision, straight from the graph. */
+function truth(graph: Graph, { x, y }: ProbeSet, theta: ArrayLike<number>): { loss: number; gradient: number[] } {
+  const derived = gradient(graph);
+  const targets = y.dtype === 'int64' ? oneHot(y.data, 3) : (y.data as Float32Array);
+  const inputs: Record<string, ReturnType<typeof referenceTensor>> = {};
+  let offset = 0;
+  for (const input of graph.inputs) {
+    if (input.role !== 'parameter') continue;
+    const shape = input.shape.map(Number);
+    const size = shape.reduce((a, b) => a * b, 1);
+    inputs[input.name] = referenceTensor(
+      shape,
+      Array.from({ length: size }, (_, i) => theta[offset + i]!),
+    );
+    offset += size;
+  }
+  for (const input of graph.inputs) {
+    if (input.role === 'data') inputs[input.name] = referenceTensor(x.shape, x.data as Float32Array);
+    if (input.role === 'target') inputs[input.name] = referenceTensor([examples, 3], targets);
+  }
+  const outputs = runReference(derived.graph, inputs);
+  return {
+    loss: outputs[derived.losses]!.data.reduce((a, b) => a + b, 0) / examples,
+    gradient: derived.gradients.flatMap((name) => Array.from(outputs[name]!.data, (v) => v / examples)),
+  };
+}
+
+/** Column j: central differences of the gradient along parameter j. */
+function denseHessian(graph: Graph, set: ProbeSet, theta: Float32Array): number[][] {
+  const step = 1e-5;
+  return Array.from(theta, (_, j) => {
+    const moved = (s: number) => Float64Array.from(theta, (value, i) => value + (i === j ? s : 0));
+    const [ahead, behind] = [truth(graph, set, moved(step)).gradient, truth(graph, set, moved(-step)).gradient];
+    return ahead.map((value, i) => (value - behind[i]!) / (2 * step));
+  });
+}
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  const size = Array.from(expected).reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-3);
+  const worst = Array.from(expected).reduce((w, value, i) => Math.max(w, Math.abs(value - actual[i]!)), 0);
+  expect(actual.length).toBe(expected.length);
+  expect(worst / size).toBeLessThan(tolerance);
+}
+
+/** What every executor must do behind a ProbeModel. */
+export function probeModelContract({ executor, tolerance }: ProbeModelContract): void {
+  describe.each(losses)(`${executor} - %s`, (_, spec) => {
+    const graph = attachLoss(mlp({ sizes, activation: 'tanh' }), spec);
+    const probeSet = probeSetFor(spec);
+    const opened: CompiledModel[] = [];
+    const open = (memoryBytes?: number): CompiledModel => {
+      const model = createProbeModel({ graph, probeSet, executor, threads: 1, memoryBytes });
+      opened.push(model);
+      return model;
+    };
+    afterAll(async () => {
+      for (const model of opened) await model.close();
+    });
+    const theta = normalVector(43, createRandom(5));
+    const expected = truth(graph, probeSet, theta);
+    const hessian = denseHessian(graph, probeSet, theta);
+    const unit = (j: number) => Float32Array.from(theta, (__, i) => (i === j ? 1 : 0));
+
+    it('lays parameters out in the order of the graph', () => {
+      const model = open();
+      expect(model.parameterCount).toBe(43);
+      expect(model.parameters.map(({ name, offset, size }) => [name, offset, size])).toEqual([
+        ['layer1.weight', 0, 20],
+        ['layer1.bias', 20, 5],
+        ['layer2.weight', 25, 15],
+        ['layer2.bias', 40, 3],
+      ]);
+      expect([model.examples, model.device]).toEqual([examples, executor]);
+    });
+
+    it('means over examples: loss and gradient', async () => {
+      const model = open();
+      expectClose([await model.loss(theta)], [expected.loss], tolerance);
+      const point = await model.gradient(theta);
+      expectClose([point.loss], [expected.loss], tolerance);
+      expectClose(point.gradient, expected.gradient, tolerance);
+    });
+
+    it('multiplies with the Hessian, one by one and as a block', async () => {
+      const point = await open().linearize(theta);
+      expectClose([point.loss], [expected.loss], tolerance);
+      expectClose(point.gradient, expected.gradient, tolerance);
+      const columns = await point.multiply(Array.from(theta, (__, j) => unit(j)));
+      columns.forEach((column, j) => expectClose(column, hessian[j]!, tolerance));
+      const [again] = await point.multiply([unit(7)]);
+      expect(again).toEqual(columns[7]);
+      expect(await point.multiply([])).toEqual([]);
+      await point.close();
+    });
+
+    // Small budgets: some chunks kept, then none, then one example at a time.
+    it.each([6000, 2500, 1])('gives the same in %i bytes', async (memoryBytes) => {
+      const model = open(memoryBytes);
+      expect(model.plan.chunks).toBeGreaterThan(1);
+      const point = await model.linearize(theta);
+      expectClose(point.gradient, expected.gradient, tolerance);
+      const products = await point.multiply([unit(0), unit(41)]);
+      expectClose(products[0]!, hessian[0]!, tolerance);
+      expectClose(products[1]!, hessian[41]!, tolerance);
+      expectClose([await model.loss(theta)], [expected.loss], tolerance);
+    });
+
+    it('keeps its point when the array that it was given changes', async () => {
+      const model = open();
+      const mine = Float32Array.from(theta);
+      const point = await model.linearize(mine);
+      mine.fill(9);
+      const other = await model.linearize(mine);
+      const [product] = await point.multiply([unit(2)]);
+      expectClose(product!, hessian[2]!, tolerance);
+      await other.close();
+    });
+
+    it('lets NaN through as NaN', async () => {
+      const broken = Float32Array.from(theta);
+      broken[3] = Number.NaN;
+      const model = open();
+      expect(await model.loss(broken)).toBeNaN();
+      const point = await model.linearize(broken);
+      expect(point.loss).toBeNaN();
+      expect(point.gradient.some(Number.isNaN)).toBe(true);
+    });
+
+    it('refuses a vector of another size', async () => {
+      await expect(open().gradient(new Float32Array(42))).rejects.toThrow(RangeError);
+    });
+  });
+}
