@@ -23,11 +23,9 @@ const phoneHeight = 170;
 const minDragPixels = 4;
 
 /** uPlot names these only in its types. */
-const distribution = {
-  linear: 1 as uPlot.Scale.Distr,
-  logarithmic: 3 as uPlot.Scale.Distr,
-  own: 100 as uPlot.Scale.Distr,
-};
+const distribution = { linear: 1, logarithmic: 3, own: 100 } as unknown as Readonly<
+  Record<'linear' | 'logarithmic' | 'own', uPlot.Scale.Distr>
+>;
 
 /** One chart: its frame, its legend, and the canvas, which exists only once it has come into sight. */
 export class Chart {

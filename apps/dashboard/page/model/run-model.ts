@@ -125,9 +125,10 @@ export class RunModel {
       this.names.set(id, { name, key, source, points: 0 });
       changes.add('names');
     }
-    if (delta.steps.length > 0) this.noteStart(delta.attempt, delta.steps[0]!);
     if (!this.lines.has(id)) return;
-    this.line(name, key, rank, source).mergeDelta(delta);
+    const line = this.line(name, key, rank, source);
+    line.mergeDelta(delta);
+    this.noteStarts(line);
     changes.add('lines');
   }
 
