@@ -17,12 +17,32 @@ export async function openChdbClient(path: string, settings: ConnectionSettings)
   return client;
 }
 
-/** Rows of a query, positional. NaN and infinities come as the strings that `fromJsonNumber` understands. */
-export async function selectRows(
-  client: ClickHouseClient,
-  query: string,
-  parameters: Readonly<Record<string, unknown>> = {},
-): Promise<readonly (readonly unknown[])[]> {
-  const result = await client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' });
-  return await result.json<unknown[]>();
+/**
+ * Reads over one connection, in turn. When a query fails half way, chDB hands what it had written to whoever asks next on
+ * the connection; so nobody asks next before that has been thrown away.
+ */
+export class Reader {
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly client: ClickHouseClient) {}
+
+  /** Rows of a query, positional. NaN and infinities come as strings, see `readFloat`. */
+  rows(query: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<readonly (readonly unknown[])[]> {
+    const answer = this.turn.then(async () => {
+      try {
+        const result = await this.client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' });
+        return await result.json<unknown[]>();
+      } catch (error) {
+        await this.throwAwayLeftover();
+        throw error;
+      }
+    });
+    this.turn = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private async throwAwayLeftover(): Promise<void> {
+    const result = await this.client.query({ query: 'SELECT 1', format: 'TabSeparated' });
+    result.close();
+  }
 }

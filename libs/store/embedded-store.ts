@@ -4,7 +4,7 @@ import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
-import { openChdbClient, selectRows } from './chdb-client.js';
+import { openChdbClient, Reader } from './chdb-client.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate } from './migrate.js';
@@ -36,6 +36,7 @@ export class EmbeddedStore implements Store {
   private constructor(
     private readonly writeClient: ClickHouseClient,
     private readonly readClient: ClickHouseClient,
+    private readonly reader: Reader,
     private readonly foreign: ForeignQueries,
     private readonly writer: BatchWriter,
   ) {}
@@ -47,10 +48,11 @@ export class EmbeddedStore implements Store {
       clients.push(writeClient);
       await writeClient.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
       await writeClient.command({ query: `USE ${database}` });
+      const migrationReader = new Reader(writeClient);
       const applied = await migrate(
         {
           command: async (query) => void (await writeClient.command({ query })),
-          rows: (query) => selectRows(writeClient, query),
+          rows: (query) => migrationReader.rows(query),
           insert: async (table, row) => void (await writeClient.insert({ table, values: [row], format: 'JSONEachRow' })),
         },
         migrations,
@@ -65,7 +67,7 @@ export class EmbeddedStore implements Store {
         logger: options.logger,
         metrics: options.metrics,
       });
-      return new EmbeddedStore(writeClient, readClient, foreign, writer);
+      return new EmbeddedStore(writeClient, readClient, new Reader(readClient), foreign, writer);
     } catch (error) {
       for (const client of clients) await client.close();
       if (error instanceof StagewatchError) throw error;
@@ -79,27 +81,27 @@ export class EmbeddedStore implements Store {
   }
 
   runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]> {
-    return readRuns(this.readClient, filter);
+    return readRuns(this.reader, filter);
   }
 
   run(run: string): Promise<RunRow | undefined> {
-    return readRun(this.readClient, run);
+    return readRun(this.reader, run);
   }
 
   findings(run: string): Promise<readonly FindingRow[]> {
-    return readFindings(this.readClient, run);
+    return readFindings(this.reader, run);
   }
 
   instruments(run: string, attempt: number): Promise<readonly InstrumentRow[]> {
-    return readInstruments(this.readClient, run, attempt);
+    return readInstruments(this.reader, run, attempt);
   }
 
   seriesNames(run: string): Promise<readonly SeriesName[]> {
-    return readSeriesNames(this.readClient, run);
+    return readSeriesNames(this.reader, run);
   }
 
   series(query: SeriesQuery): Promise<SeriesPoints> {
-    return readSeries(this.readClient, query);
+    return readSeries(this.reader, query);
   }
 
   query(request: ForeignQuery): Promise<Readable> {
@@ -111,8 +113,7 @@ export class EmbeddedStore implements Store {
   }
 
   async runsSeenBefore(timeMs: number): Promise<readonly string[]> {
-    const rows = await selectRows(
-      this.readClient,
+    const rows = await this.reader.rows(
       `SELECT run FROM runs WHERE status != 'running' AND seen < fromUnixTimestamp64Milli({ms:Int64}, 'UTC') ORDER BY seen, run`,
       { ms: Math.trunc(timeMs) },
     );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openChdbClient, selectRows } from './chdb-client.js';
+import { openChdbClient, Reader } from './chdb-client.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate, type MigrationClient } from './migrate.js';
 import { migrations } from './migrations/index.js';
@@ -11,15 +11,17 @@ import type { Migration } from './migrations/migration.js';
 
 let path: string;
 let client: ClickHouseClient;
+let reader: Reader;
 let migrationClient: MigrationClient;
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'stagewatch-migrate-'));
   client = await openChdbClient(path, { output_format_json_quote_64bit_integers: 0 });
+  reader = new Reader(client);
   await client.command({ query: 'CREATE DATABASE stagewatch' });
   await client.command({ query: 'USE stagewatch' });
   migrationClient = {
     command: async (query) => void (await client.command({ query })),
-    rows: (query) => selectRows(client, query),
+    rows: (query) => reader.rows(query),
     insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
   };
 });
@@ -37,7 +39,7 @@ test('migrations are numbered without gaps', () => {
 test('each is applied once, and recorded', async () => {
   expect(await migrate(migrationClient, migrations)).toEqual(migrations.map((m) => m.number));
   expect(await migrate(migrationClient, migrations)).toEqual([]);
-  expect(await selectRows(client, 'SELECT number, name FROM migrations ORDER BY number')).toEqual([
+  expect(await reader.rows('SELECT number, name FROM migrations ORDER BY number')).toEqual([
     [1, 'tables'],
     [2, 'views'],
   ]);
@@ -63,13 +65,20 @@ test('a batch with the same token goes in once; the key folds what comes with an
   const batch = { table: 'scalars', rows: 1, body, token: 'a' } as const;
   const counts = 'SELECT (SELECT count() FROM scalars_raw), (SELECT count() FROM scalars)';
   for (let again = 0; again < 3; again++) expect((await insertBatch(client, batch)).kind).toBe('success');
-  expect(await selectRows(client, counts)).toEqual([[1, 1]]);
+  expect(await reader.rows(counts)).toEqual([[1, 1]]);
   expect((await insertBatch(client, { ...batch, token: 'b' })).kind).toBe('success');
-  expect(await selectRows(client, counts)).toEqual([[2, 1]]);
+  expect(await reader.rows(counts)).toEqual([[2, 1]]);
 });
 
 test('what the engine says about rows is the rows fault', async () => {
   const broken = { table: 'scalars', rows: 1, body: '["r1","loss","one"', token: 'c' } as const;
   const outcome = await insertBatch(client, broken);
   expect(outcome.kind).toBe('refused');
+});
+
+test('a read that fails half way leaves nothing to the reads behind it', async () => {
+  const failing = reader.rows('SELECT throwIf(number = 100000) FROM numbers(1000000) SETTINGS max_block_size = 1000');
+  const behind = [1, 2, 3].map((n) => reader.rows(`SELECT ${n}`));
+  await expect(failing).rejects.toThrow(/throwIf/);
+  expect(await Promise.all(behind)).toEqual([[[1]], [[2]], [[3]]]);
 });

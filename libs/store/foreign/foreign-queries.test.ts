@@ -190,4 +190,25 @@ describe('refuses', () => {
     await expect(readText(stream)).rejects.toThrow(/abort/i);
     expect(await ask('SELECT 1')).toBe('1\n');
   });
+
+  test('a query that is given up ends in the engine, whatever its format', async () => {
+    const endless = 'SELECT count() FROM numbers(1e14) WHERE NOT ignore(number)';
+    for (const format of ['JSON', 'TSV']) {
+      const asked = Array.from({ length: 3 }, async () => {
+        const stopping = new AbortController();
+        setTimeout(() => stopping.abort(), 200);
+        await expect(ask(endless, { format, signal: stopping.signal })).rejects.toThrow(/cancel|abort/i);
+      });
+      await Promise.all(asked);
+    }
+    expect(await ask('SELECT 1')).toBe('1\n');
+  });
+
+  test('a query that fails half way leaves nothing to the next one', async () => {
+    for (const format of ['JSON', 'TSV', 'CSVWithNames']) {
+      const half = 'SELECT throwIf(number = 100000) FROM numbers(1000000) SETTINGS max_block_size = 1000';
+      await expect(ask(half, { format }).then((text) => text.length)).rejects.toThrow(/throwIf/);
+      for (let i = 0; i < 3; i++) expect(await ask('SELECT 1')).toBe('1\n');
+    }
+  });
 });

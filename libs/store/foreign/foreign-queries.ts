@@ -1,16 +1,18 @@
-import { Readable } from 'node:stream';
-import { Session } from 'chdb';
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Session, type ChdbResult } from 'chdb';
 import { StagewatchError } from '#runtime/errors.js';
 import type { ForeignQuery } from '../store.js';
 import { ConnectionPool, type Lease } from './connection-pool.js';
 import { Gate, type BoundValue } from './gate.js';
-import { engineError, refusal } from './refusal.js';
+import { engineError } from './refusal.js';
+import { ResultStream } from './result-stream.js';
 
 const connections = 2;
 const maxWaiting = 64;
 const defaultMaxSeconds = 60;
-/** A reader that takes nothing for this long gives its connection back. */
-const maxStalledMs = 60_000;
+/** A query that was told to stop is told again until it does. */
+const killEveryMs = 250;
 const maxMaterializedBytes = 256 * 1024 ** 2;
 
 /**
@@ -31,6 +33,7 @@ export class ForeignQueries {
 
   private constructor(
     private readonly sessions: readonly Session[],
+    private readonly control: Session,
     private readonly pool: ConnectionPool,
     private readonly gate: Gate,
     private readonly database: string,
@@ -39,15 +42,20 @@ export class ForeignQueries {
   static async open(path: string, database: string): Promise<ForeignQueries> {
     const sessions: Session[] = [];
     try {
-      for (let i = 0; i <= connections; i++) {
+      const open = async (): Promise<Session> => {
         const session = new Session(path);
         sessions.push(session);
         await session.queryAsync(`USE ${database}`);
-        await session.queryAsync(`SET ${bounds}`);
-      }
-      const [gateSession, ...others] = sessions as [Session, ...Session[]];
+        return session;
+      };
+      // The only one without bounds; it sees no text of strangers.
+      const control = await open();
+      const gateSession = await open();
+      const lent = [];
+      for (let i = 0; i < connections; i++) lent.push(await open());
+      for (const session of [gateSession, ...lent]) await session.queryAsync(`SET ${bounds}`);
       const gate = await Gate.open(gateSession, database);
-      return new ForeignQueries(sessions, new ConnectionPool(others, maxWaiting), gate, database);
+      return new ForeignQueries(sessions, control, new ConnectionPool(lent, maxWaiting), gate, database);
     } catch (error) {
       for (const session of sessions) session.close();
       throw error;
@@ -59,36 +67,29 @@ export class ForeignQueries {
     const maxSeconds = request.maxSeconds ?? defaultMaxSeconds;
     const parameters: Readonly<Record<string, BoundValue>> = request.parameters ?? {};
     const database = request.database ?? this.database;
-    const passed = await this.gate.pass({
-      sql: request.sql,
-      parameters,
-      settings: request.settings ?? {},
-      format: request.format ?? 'TabSeparated',
-      maxSeconds,
-      database,
-    });
     const stopping = new AbortController();
     const signal = request.signal === undefined ? stopping.signal : AbortSignal.any([request.signal, stopping.signal]);
     this.running.add(stopping);
-    const lease = await this.pool.lease(signal).catch((error: unknown) => {
-      this.running.delete(stopping);
-      throw engineError(error);
-    });
-    const chunks = this.run(
-      lease,
-      passed.sql,
-      parameters,
-      database,
-      passed.isSelect && streamable.test(passed.format) ? signal : undefined,
-    );
+    let lease: Lease | undefined;
     const finish = (): void => {
       this.running.delete(stopping);
-      lease.release();
+      lease?.release();
     };
     try {
+      const passed = await this.gate.pass({
+        sql: request.sql,
+        parameters,
+        settings: request.settings ?? {},
+        format: request.format ?? 'TabSeparated',
+        maxSeconds,
+        database,
+      });
+      lease = await this.pool.lease(signal);
+      const inParts = passed.isSelect && streamable.test(passed.format);
+      const chunks = this.run(lease, { sql: passed.sql, parameters, database, inParts }, signal);
       // The first part is awaited here, so that a query that fails at once fails before anything was answered.
       const first = await chunks.next();
-      return new ResultStream(first, chunks, finish);
+      return new ResultStream(first, chunks, { stop: () => stopping.abort(), finish });
     } catch (error) {
       finish();
       throw engineError(error);
@@ -103,80 +104,61 @@ export class ForeignQueries {
     for (const session of this.sessions) session.close();
   }
 
-  private async *run(
-    { session }: Lease,
-    sql: string,
-    parameters: Readonly<Record<string, BoundValue>>,
-    database: string,
-    streamSignal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array, void> {
+  private async *run({ session }: Lease, plan: Plan, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const { parameters, database } = plan;
     const bound = Object.keys(parameters).length > 0;
+    const mark = randomUUID();
+    const sql = `${plan.sql}, log_comment = '${mark}'`;
+    const endKilling = this.killOnAbort(mark, signal);
     // The connection serves one query at a time, so its current database is this query's until it is set back.
     if (database !== this.database) await session.queryAsync(`USE ${database}`);
     try {
-      if (streamSignal === undefined) {
+      if (plan.inParts) {
+        const stream = bound ? session.queryStreamBind(sql, parameters, { signal }) : session.queryStream(sql, { signal });
+        for await (const chunk of stream) yield chunk.raw();
+      } else {
         const whole = `${sql}, max_result_bytes = ${maxMaterializedBytes}`;
-        yield (await (bound ? session.queryBindAsync(whole, parameters) : session.queryAsync(whole))).bytes();
-        return;
+        yield await wholeResult(session, bound ? session.queryBindAsync(whole, parameters) : session.queryAsync(whole));
       }
-      const options = { signal: streamSignal };
-      const stream = bound ? session.queryStreamBind(sql, parameters, options) : session.queryStream(sql, options);
-      for await (const chunk of stream) yield chunk.raw();
     } finally {
+      endKilling();
       if (database !== this.database) await session.queryAsync(`USE ${this.database}`);
     }
   }
+
+  /** The driver gives a query up between two parts of its result at best; the engine itself ends it at once. */
+  private killOnAbort(mark: string, signal: AbortSignal): () => void {
+    let timer: NodeJS.Timeout | undefined;
+    const kill = (): void => {
+      const sql = `KILL QUERY WHERE Settings['log_comment'] = '${mark}' ASYNC`;
+      void this.control.queryAsync(sql).catch(() => undefined);
+    };
+    const begin = (): void => {
+      kill();
+      timer = setInterval(kill, killEveryMs);
+    };
+    if (signal.aborted) begin();
+    else signal.addEventListener('abort', begin, { once: true });
+    return () => {
+      signal.removeEventListener('abort', begin);
+      clearInterval(timer);
+    };
+  }
 }
 
-/** The parts of a result as a stream; `finish` is called once, when the engine is done with the query for whatever reason. */
-class ResultStream extends Readable {
-  private pending: IteratorResult<Uint8Array, void> | undefined;
-  private stall: NodeJS.Timeout | undefined;
-  private working: Promise<unknown> = Promise.resolve();
-
-  constructor(
-    first: IteratorResult<Uint8Array, void>,
-    private readonly chunks: AsyncGenerator<Uint8Array, void>,
-    private readonly finish: () => void,
-  ) {
-    super({ highWaterMark: 1 });
-    this.pending = first;
-    this.watch();
+/** What a query had written when it failed, the engine hands to the next one on its connection: it is thrown away here. */
+async function wholeResult(session: Session, result: Promise<ChdbResult>): Promise<Uint8Array> {
+  try {
+    return (await result).bytes();
+  } catch (error) {
+    await session.queryAsync('SELECT 1');
+    throw error;
   }
+}
 
-  override _read(): void {
-    clearTimeout(this.stall);
-    const next = this.pending === undefined ? this.chunks.next() : Promise.resolve(this.pending);
-    this.pending = undefined;
-    this.working = next.then(
-      (part) => {
-        this.watch();
-        if (part.done === true) this.push(null);
-        else if (part.value.length === 0) this._read();
-        else this.push(part.value);
-      },
-      (error: unknown) => this.destroy(engineError(error)),
-    );
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    clearTimeout(this.stall);
-    void this.letGo(() => callback(error));
-  }
-
-  /** A connection is free only when the engine has let go of the query. */
-  private async letGo(done: () => void): Promise<void> {
-    await this.working;
-    await this.chunks.return().catch(() => undefined);
-    this.finish();
-    done();
-  }
-
-  private watch(): void {
-    clearTimeout(this.stall);
-    this.stall = setTimeout(() => {
-      this.destroy(refusal('TIMEOUT_EXCEEDED', `Nothing was read for ${maxStalledMs / 1000} s`));
-    }, maxStalledMs);
-    this.stall.unref();
-  }
+interface Plan {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, BoundValue>>;
+  readonly database: string;
+  readonly inParts: boolean;
 }

@@ -20,7 +20,7 @@ export const views: Migration = {
         bound, time, toString(source) AS source FROM readings_raw FINAL`,
 
     // The stages of a run as intervals. A stage lasts until the next one begins, the newest one until the run was last
-    // seen. The onset is backdated, so its time is that of the first reading at or after it.
+    // seen. The onset is backdated to a step that was measured, and its time is that of the readings at that step.
     `CREATE OR REPLACE VIEW stages AS
       WITH marks AS (
         SELECT run, attempt, to_label AS stage, detail, onset, time AS declared,
@@ -28,12 +28,14 @@ export const views: Migration = {
         FROM findings_raw FINAL WHERE kind = 'stage'
       ),
       times AS (
-        SELECT toString(run) AS run, attempt, step, min(time) AS time FROM readings_raw GROUP BY run, attempt, step
+        SELECT toString(run) AS run, attempt, step, min(time) AS time FROM readings_raw
+        WHERE (run, attempt, step) IN (SELECT run, attempt, onset FROM findings_raw WHERE kind = 'stage')
+        GROUP BY run, attempt, step
       ),
       placed AS (
         SELECT m.run AS run, m.attempt AS attempt, m.stage AS stage, m.detail AS detail, m.onset AS onset, m.place AS place,
           if(t.time > toDateTime64(0, 3, 'UTC'), least(t.time, m.declared), m.declared) AS began
-        FROM marks AS m ASOF LEFT JOIN times AS t ON m.run = t.run AND m.attempt = t.attempt AND t.step >= m.onset
+        FROM marks AS m LEFT JOIN times AS t ON m.run = t.run AND m.attempt = t.attempt AND m.onset = t.step
       ),
       followed AS (
         SELECT run, attempt, stage, detail, onset, began,

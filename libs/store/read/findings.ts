@@ -1,11 +1,9 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { selectRows } from '../chdb-client.js';
+import type { Reader } from '../chdb-client.js';
 import type { FindingRow } from '../rows.js';
 
 /** By step, then by time; the identity settles the rest, so that the order never changes between two readings. */
-export async function readFindings(client: ClickHouseClient, run: string): Promise<readonly FindingRow[]> {
-  const rows = await selectRows(
-    client,
+export async function readFindings(reader: Reader, run: string): Promise<readonly FindingRow[]> {
+  const rows = await reader.rows(
     `SELECT run, id, attempt, step, onset, kind, from_label, to_label, detail, provisional, severity, evidence, text,
        toUnixTimestamp64Milli(time)
      FROM findings WHERE run = {run:String} ORDER BY step, time, id`,

@@ -1,10 +1,8 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { selectRows } from '../chdb-client.js';
+import type { Reader } from '../chdb-client.js';
 import type { InstrumentRow } from '../rows.js';
 
-export async function readInstruments(client: ClickHouseClient, run: string, attempt: number): Promise<readonly InstrumentRow[]> {
-  const rows = await selectRows(
-    client,
+export async function readInstruments(reader: Reader, run: string, attempt: number): Promise<readonly InstrumentRow[]> {
+  const rows = await reader.rows(
     `SELECT run, attempt, instrument, enabled, reason, version FROM instruments
      WHERE run = {run:String} AND attempt = {attempt:UInt32} ORDER BY instrument`,
     { run, attempt },

@@ -1,5 +1,4 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { selectRows } from '../chdb-client.js';
+import type { Reader } from '../chdb-client.js';
 import type { RunRow } from '../rows.js';
 
 const columns = `run, name, project, framework, attempt, status, stage, stage_detail, step, planned_steps,
@@ -7,20 +6,19 @@ const columns = `run, name, project, framework, attempt, status, stage, stage_de
 
 /** Newest first. */
 export async function readRuns(
-  client: ClickHouseClient,
+  reader: Reader,
   filter: { readonly project?: string; readonly limit?: number } = {},
 ): Promise<readonly RunRow[]> {
   const where = filter.project === undefined ? '' : 'WHERE project = {project:String}';
-  const rows = await selectRows(
-    client,
-    `SELECT ${columns} FROM runs ${where} ORDER BY created DESC, run DESC LIMIT {limit:UInt64}`,
-    { project: filter.project ?? '', limit: filter.limit ?? 1000 },
-  );
+  const rows = await reader.rows(`SELECT ${columns} FROM runs ${where} ORDER BY created DESC, run DESC LIMIT {limit:UInt64}`, {
+    project: filter.project ?? '',
+    limit: filter.limit ?? 1000,
+  });
   return rows.map(toRun);
 }
 
-export async function readRun(client: ClickHouseClient, run: string): Promise<RunRow | undefined> {
-  const rows = await selectRows(client, `SELECT ${columns} FROM runs WHERE run = {run:String}`, { run });
+export async function readRun(reader: Reader, run: string): Promise<RunRow | undefined> {
+  const rows = await reader.rows(`SELECT ${columns} FROM runs WHERE run = {run:String}`, { run });
   return rows[0] === undefined ? undefined : toRun(rows[0]);
 }
 

@@ -1,10 +1,8 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { selectRows } from '../chdb-client.js';
+import type { Reader } from '../chdb-client.js';
 import type { SeriesName } from '../store.js';
 
-export async function readSeriesNames(client: ClickHouseClient, run: string): Promise<readonly SeriesName[]> {
-  const rows = await selectRows(
-    client,
+export async function readSeriesNames(reader: Reader, run: string): Promise<readonly SeriesName[]> {
+  const rows = await reader.rows(
     `SELECT name, key, source, count() FROM series WHERE run = {run:String} GROUP BY name, key, source ORDER BY name, key, source`,
     { run },
   );

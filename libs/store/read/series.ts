@@ -1,5 +1,4 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { selectRows } from '../chdb-client.js';
+import type { Reader } from '../chdb-client.js';
 import { readFloat } from '../numbers.js';
 import type { SeriesPoints, SeriesQuery } from '../store.js';
 
@@ -24,7 +23,7 @@ function points(key: string, final: 'FINAL' | ''): string {
  * Points of one series by step. Over `maxPoints` the steps are cut into buckets of equal width, each of which gives its
  * smallest and largest value and its first value that is not finite: spikes and the first NaN stay, as do both ends.
  */
-export async function readSeries(client: ClickHouseClient, query: SeriesQuery): Promise<SeriesPoints> {
+export async function readSeries(reader: Reader, query: SeriesQuery): Promise<SeriesPoints> {
   const key = query.key ?? '';
   const parameters = {
     run: query.run,
@@ -35,8 +34,7 @@ export async function readSeries(client: ClickHouseClient, query: SeriesQuery): 
     to: query.toStep ?? Number.MAX_SAFE_INTEGER,
   };
   const maxPoints = Math.max(8, query.maxPoints ?? defaultMaxPoints);
-  const [stats] = await selectRows(
-    client,
+  const [stats] = await reader.rows(
     `SELECT count(), min(step), max(step), countIf(NOT isFinite(value)), uniqExact(attempt, rank) FROM (${points(key, '')})`,
     parameters,
   );
@@ -44,7 +42,7 @@ export async function readSeries(client: ClickHouseClient, query: SeriesQuery): 
   if (count <= maxPoints) {
     const sql = `SELECT attempt, rank, step, value, bound, ms, source FROM (${points(key, 'FINAL')})
       ORDER BY step, attempt, rank, sequence, place`;
-    return toPoints(query, await selectRows(client, sql, parameters), false);
+    return toPoints(query, await reader.rows(sql, parameters), false);
   }
   // Two points a bucket, three where something is not finite; four are left for the ends of each line.
   const buckets = Math.max(1, Math.floor((maxPoints / lines - 4) / (broken > 0 ? 3 : 2)));
@@ -62,7 +60,7 @@ export async function readSeries(client: ClickHouseClient, query: SeriesQuery): 
         multiIf(step = {first:UInt64}, -1, step = {last:UInt64}, -2, intDiv(step - {first:UInt64}, {width:UInt64})) AS bucket
       FROM (${points(key, '')}) GROUP BY attempt, rank, bucket
     ) ARRAY JOIN points AS kept ORDER BY kept.1, attempt, rank`;
-  return toPoints(query, await selectRows(client, sql, { ...parameters, first, last, width }), true);
+  return toPoints(query, await reader.rows(sql, { ...parameters, first, last, width }), true);
 }
 
 function toPoints(query: SeriesQuery, rows: readonly (readonly unknown[])[], thinned: boolean): SeriesPoints {
