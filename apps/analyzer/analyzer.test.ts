@@ -205,6 +205,19 @@ describe('analyzer', () => {
     ]);
   });
 
+  it('deletes finished runs that were last seen longer ago than days are kept', async () => {
+    const old = new RunLog(run, house.blobs, Date.now() - 3 * 24 * 3600_000).attach().end(1);
+    await old.publish(house.bus);
+    const young = newId('r');
+    await new RunLog(young, house.blobs).attach().end(1).publish(house.bus);
+    await start();
+    await house.settled();
+    await analyzer!.close();
+    await start({ config: { keepDays: 2, engine: { memoryBytes: 1, threads: 1 } } });
+    await until(() => house.store.rows('runs').length === 1);
+    expect(house.store.rows('runs').map((row) => row.run)).toEqual([young]);
+  });
+
   it('deletes a run that is ordered to go, with what it alone used, while others stay', async () => {
     const other = newId('r');
     for (const name of ['ab'.repeat(32), 'cd'.repeat(32), 'ef'.repeat(32)]) {

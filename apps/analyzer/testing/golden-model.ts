@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { readNpz, writeNpz } from '#engine/index.js';
+import { packageRoot } from '#runtime/package-root.js';
+import { packTensors } from '#wire/tensors.js';
+import type { MeasureJob } from '../measure/measurer.js';
+
+interface Golden {
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly theta: readonly number[];
+  readonly x: { readonly shape: readonly number[]; readonly data: readonly number[] };
+  readonly y: { readonly shape: readonly number[]; readonly data: readonly number[] };
+  readonly loss: number;
+  readonly gradient: readonly number[];
+}
+
+/** A small classifier as PyTorch exported it, with PyTorch's own numbers, as a job for the measurer. */
+export function goldenModel(name = 'tanh-classes'): { readonly golden: Golden; readonly job: MeasureJob } {
+  const folder = `${packageRoot}/test/golden/onnx`;
+  const golden = JSON.parse(readFileSync(`${folder}/${name}.json`, 'utf8')) as Golden;
+  const probe = writeNpz({
+    x: { dtype: 'float32', shape: golden.x.shape, data: Float32Array.from(golden.x.data) },
+    y: { dtype: 'int64', shape: golden.y.shape, data: BigInt64Array.from(golden.y.data, BigInt) },
+  });
+  // What a probe sends must be readable before anything else is.
+  readNpz(probe, { wanted: ['x', 'y'] });
+  const artifacts: Readonly<Record<string, Uint8Array>> = { graph: readFileSync(`${folder}/${name}.onnx`), probe };
+  const { blob, layout } = snapshotOf(golden);
+  return {
+    golden,
+    job: {
+      run: 'r',
+      step: 0,
+      model: {
+        format: 'MODEL_FORMAT_ONNX',
+        graphDigest: 'graph',
+        parameters: golden.parameters.map((parameter) => parameter.name),
+        train: { digest: 'probe', examples: golden.x.shape[0]!, classNames: [] },
+        val: null,
+        referenceLoss: golden.loss,
+        referenceGradientNorm: Math.hypot(...golden.gradient),
+        referenceStep: 0,
+      },
+      loss: { kind: 'cross-entropy', reduction: 'sum', halved: false },
+      optimizer: {
+        name: 'sgd',
+        momentum: 0,
+        dampening: 0,
+        nesterov: false,
+        beta1: 0,
+        beta2: 0,
+        epsilon: 0,
+        weightDecay: 0,
+        decoupledDecay: false,
+      },
+      learningRate: 0.5,
+      snapshot: () => Promise.resolve(blob),
+      tensors: layout,
+      tracker: undefined,
+      check: true,
+      curvatureOff: undefined,
+      artifact: (digest) => Promise.resolve(Buffer.from(artifacts[digest]!)),
+    },
+  };
+}
+
+function snapshotOf({ parameters, theta }: Golden): ReturnType<typeof packTensors> {
+  let at = 0;
+  return packTensors(
+    parameters.map(({ name, shape }) => {
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const data = Float32Array.from(theta.slice(at, at + size));
+      at += size;
+      return { name, shape, data };
+    }),
+  );
+}
