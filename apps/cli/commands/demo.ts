@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { FindingBody, RunBody } from '#bus/messages.js';
+import type { Config } from '#runtime/config.js';
 import { sleep } from '#runtime/retry.js';
 import { ServiceClient } from '../client.js';
 import { exitCodes, type Command, type Io } from '../command.js';
@@ -32,17 +33,17 @@ export const demoCommand: Command = {
     const service = await startService(config);
     try {
       io.out(announcement(service, config, performance.now() - startedMs));
-      return await watchJob(service, config.host, io, flags['keep'] === true);
+      return await watchJob(service, config, io, flags['keep'] === true);
     } finally {
       await service.close();
     }
   },
 };
 
-async function watchJob(service: Service, host: string, io: Io, keep: boolean): Promise<number> {
+async function watchJob(service: Service, config: Config, io: Io, keep: boolean): Promise<number> {
   const client = new ServiceClient(service.pageUrl);
   const known = new Set((await client.get<{ runs: RunBody[] }>('/api/runs')).runs.map((run) => run.run));
-  const job = startJob(`${host}:${service.ports.grpc}`);
+  const job = startJob(`${config.host}:${service.ports.grpc}`, config.token);
   const stop = (): void => void job.kill('SIGTERM');
   io.signal.addEventListener('abort', stop, { once: true });
   const ended = once(job, 'exit') as Promise<[number | null]>;
@@ -73,9 +74,10 @@ async function watchJob(service: Service, host: string, io: Io, keep: boolean): 
   return code === 0 || io.signal.aborted ? exitCodes.ok : fail(io, `the training job ended with code ${code}`);
 }
 
-function startJob(address: string): ChildProcess {
+function startJob(address: string, token: string | undefined): ChildProcess {
   const script = fileURLToPath(import.meta.resolve('#lab/demo-job.js'));
-  return spawn(process.execPath, [script, '--address', address], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const access = token === undefined ? [] : ['--token', token];
+  return spawn(process.execPath, [script, '--address', address, ...access], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 async function attachedRun(
