@@ -10,6 +10,11 @@ const nowMeansMs = 30_000;
 /** Runs whose standing wishes are remembered. */
 const maxRemembered = 10_000;
 
+interface Wish {
+  readonly control: Input<Control>;
+  readonly timeMs: number;
+}
+
 export interface ControlOptions {
   readonly bus: Bus;
   readonly logger: Logger;
@@ -19,10 +24,11 @@ export interface ControlOptions {
   readonly onDeleted: (runId: string) => Promise<void>;
 }
 
-/** Carries wishes from the bus to the streams. Standing ones (cadence, stop) also reach a probe that connects later. */
+/** Carries wishes from the bus to the streams. Standing ones (cadence, stop) also reach a probe that connects later,
+ * and one for a snapshot now reaches the first that connects soon. */
 export class ControlForwarder {
   private readonly stopping = new AbortController();
-  private readonly standing = new Map<string, Map<string, Input<Control>>>();
+  private readonly standing = new Map<string, Map<string, Wish>>();
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ControlOptions) {}
@@ -41,7 +47,13 @@ export class ControlForwarder {
 
   /** What a run has been asked for and should still do. */
   greet(identity: Identity): void {
-    for (const control of this.standing.get(identity.place.runId)?.values() ?? []) identity.session?.send({ control });
+    const wishes = this.standing.get(identity.place.runId);
+    for (const [kind, { control, timeMs }] of wishes ?? []) {
+      const isNow = kind === 'snapshot-now';
+      // Asked for once, given once.
+      if (isNow) wishes?.delete(kind);
+      if (!isNow || Date.now() - timeMs <= nowMeansMs) identity.session?.send({ control });
+    }
   }
 
   forget(runId: string): void {
@@ -56,16 +68,18 @@ export class ControlForwarder {
         continue;
       }
       const control = toControl(body);
-      if (body.kind !== 'snapshot-now') this.remember(message.subject, body.kind, control);
-      else if (Date.now() - message.timeMs > nowMeansMs) continue;
-      for (const identity of this.options.listeners(message.subject)) identity.session?.send({ control });
+      const listeners = [...this.options.listeners(message.subject)];
+      if (body.kind !== 'snapshot-now' || listeners.length === 0) {
+        this.remember(message.subject, body.kind, { control, timeMs: message.timeMs });
+      }
+      for (const identity of listeners) identity.session?.send({ control });
     }
   }
 
-  private remember(runId: string, kind: string, control: Input<Control>): void {
+  private remember(runId: string, kind: string, wish: Wish): void {
     let wishes = this.standing.get(runId);
     if (wishes === undefined) this.standing.set(runId, (wishes = new Map()));
-    wishes.set(kind, control);
+    wishes.set(kind, wish);
     const oldest = this.standing.keys().next();
     if (this.standing.size > maxRemembered && oldest.done !== true) this.standing.delete(oldest.value);
   }
