@@ -108,8 +108,18 @@ export class EmbeddedStore implements Store {
     return this.foreign.query(request);
   }
 
+  /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
   async deleteRun(run: string): Promise<void> {
-    await this.deleteRuns([run]);
+    await this.writer.flush();
+    for (const { into } of Object.values(tableFormats)) {
+      // A mutation looks at every part of its table, even for nothing.
+      const [found] = await this.reader.rows(`SELECT count() FROM ${into} WHERE run = {run:String}`, { run });
+      if (Number(found?.[0]) === 0) continue;
+      await this.writeClient.command({
+        query: `ALTER TABLE ${into} DELETE WHERE run = {run:String} SETTINGS mutations_sync = 1`,
+        query_params: { run },
+      });
+    }
   }
 
   async runsSeenBefore(timeMs: number): Promise<readonly string[]> {
@@ -117,9 +127,7 @@ export class EmbeddedStore implements Store {
       `SELECT run FROM runs WHERE status != 'running' AND seen < fromUnixTimestamp64Milli({ms:Int64}, 'UTC') ORDER BY seen, run`,
       { ms: Math.trunc(timeMs) },
     );
-    const names = rows.map((row) => String(row[0]));
-    if (names.length > 0) await this.deleteRuns(names);
-    return names;
+    return rows.map((row) => String(row[0]));
   }
 
   async check(): Promise<void> {
@@ -132,16 +140,5 @@ export class EmbeddedStore implements Store {
     await this.foreign.close();
     await this.readClient.close();
     await this.writeClient.close();
-  }
-
-  /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
-  private async deleteRuns(runs: readonly string[]): Promise<void> {
-    await this.writer.flush();
-    for (const { into } of Object.values(tableFormats)) {
-      await this.writeClient.command({
-        query: `ALTER TABLE ${into} DELETE WHERE run IN {runs:Array(String)} SETTINGS mutations_sync = 1`,
-        query_params: { runs },
-      });
-    }
   }
 }

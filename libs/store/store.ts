@@ -20,7 +20,7 @@ export interface Store {
   /** A foreign, read-only query: gated, limited in time, on connections of its own. Bytes in the asked format. */
   query(request: ForeignQuery): Promise<Readable>;
   deleteRun(run: string): Promise<void>;
-  /** Removes finished runs that were last seen before, and says which. */
+  /** Runs that have ended and were last seen before; nothing is removed. */
   runsSeenBefore(timeMs: number): Promise<readonly string[]>;
   check(): Promise<void>;
   close(): Promise<void>;
