@@ -1,3 +1,7 @@
+import type { Linearization, ProbeModel } from '#engine/index.js';
+import type { RitzState } from '#math/ritz-tracker.js';
+import type { ThresholdOptimizer } from '#math/stability-threshold.js';
+
 /** Measured quantities: what an instrument needs, what it costs, what it gives. */
 export interface Reading {
   readonly name: string;
@@ -5,7 +9,7 @@ export interface Reading {
   readonly value: number;
   /** Bound of the error of `value`; NaN where none is known. */
   readonly bound: number;
-  /** Matrix-vector products that were spent. */
+  /** Matrix-vector products that were spent on the solve that it comes from. */
   readonly products: number;
   readonly seconds: number;
   readonly device: string;
@@ -13,3 +17,50 @@ export interface Reading {
 }
 
 export type Need = 'scalars' | 'snapshot' | 'train probe set' | 'val probe set' | 'optimizer';
+
+/** Constants of the optimizer that measurements depend on. */
+export interface OptimizerConstants extends ThresholdOptimizer {
+  /** A coupled decay is part of the loss that is stepped; a decoupled one is not. */
+  readonly weightDecay: number;
+  readonly decoupledDecay: boolean;
+}
+
+/** What is kept between two measurements of a run: plain data, best vector first. */
+export type TrackerState = RitzState;
+
+/** One snapshot, linearized once for all instruments. */
+export interface SnapshotContext {
+  readonly model: Pick<ProbeModel, 'parameterCount'>;
+  readonly point: Pick<Linearization, 'loss' | 'gradient' | 'multiply'>;
+  /** As used for the update of this step. */
+  readonly learningRate: number;
+  readonly optimizer: OptimizerConstants;
+  readonly previous: TrackerState | undefined;
+  /** Relative, of λ1. */
+  readonly relativeTolerance: number;
+  /** The value of an instrument that ran before; undefined when it is off. */
+  readonly value: (name: string) => number | undefined;
+}
+
+/** A reading before it is known how long it took and where. */
+export interface Quantity {
+  readonly name: string;
+  readonly key?: string;
+  readonly value: number;
+  readonly bound?: number;
+  readonly products?: number;
+}
+
+/** Off with a reason, or on with what was measured. */
+export type Measured =
+  | { readonly off: string }
+  | { readonly quantities: readonly Quantity[]; readonly state?: TrackerState | undefined };
+
+export interface Instrument {
+  /** Of its first reading. */
+  readonly name: string;
+  readonly needs: readonly Need[];
+  /** Matrix-vector products of one measurement, about. */
+  readonly products: number;
+  measure(context: SnapshotContext): Measured | Promise<Measured>;
+}

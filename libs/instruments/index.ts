@@ -1,0 +1,10 @@
+/** The front door of this room: what is measured of a snapshot, and whether it may be believed. */
+export { compareReference, type ReferenceMeasurement, type ReferenceVerdict } from './compare-reference.js';
+export type { Instrument, Need, OptimizerConstants, Reading, TrackerState } from './instrument.js';
+export {
+  measureSnapshot,
+  snapshotInstruments,
+  type InstrumentState,
+  type SnapshotMeasurement,
+  type SnapshotReadings,
+} from './measure-snapshot.js';
