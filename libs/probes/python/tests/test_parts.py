@@ -65,6 +65,18 @@ def test_a_wish_changes_the_cadence_and_asking_is_once():
     assert steps_of(cadence, 210, 202)
 
 
+def test_a_fixed_cadence_heeds_no_wish_and_no_learning_rate():
+    cadence = Cadence(3, every=5)
+    assert steps_of(cadence, 20, 3) == [3, 8, 13, 18]
+    cadence.ask()
+    cadence.change(20, 1, 1.0)
+    cadence.learning_rate(20, 0.1)
+    cadence.learning_rate(26, 10.0)
+    assert steps_of(cadence, 35, 20) == [23, 28, 33]
+    # Step 38 found no buffer; the next one is in its place again.
+    assert steps_of(cadence, 50, 40) == [40, 43, 48]
+
+
 @pytest.mark.parametrize("order", ["auto", "after", "before"])
 def test_clock_matches_losses_to_updates(order):
     for when in (("after", "before") if order == "auto" else (order,)):

@@ -45,6 +45,7 @@ def attach(
     order: str = "auto",
     probe_examples: int = DEFAULT_EXAMPLES,
     seed: int = 0,
+    snapshot_every: Optional[int] = None,
     memory_mib: int = 256,
     spool_mib: int = 1024,
     spool_folder: Optional[str] = None,
@@ -67,6 +68,8 @@ def attach(
         batch_size: examples per update; None for the full training set.
         onnx, parameters: for hand-written loops: the forward graph and the names of its parameters, in order.
         order: when `run.step` is called: "before" or "after" `optimizer.step()`; "auto" finds out.
+        snapshot_every: a snapshot every so many steps, whatever the service wishes; by default dense at first, then sparser,
+            and as the service wishes.
         memory_mib, spool_mib, spool_folder: bounds for snapshots in memory and for everything on disk.
         drain_seconds: how long `finish` and the end of the process wait at most.
         on_snapshot: called with the step right before its snapshot is copied.
@@ -102,7 +105,7 @@ def attach(
             lambda: _subject(model, convention, train, val, onnx, parameters, classes, probe_examples, seed, first_step),
         )
         hooked = model is not None and hasattr(optimizer, "param_groups")
-        cadence = Cadence(first_step)
+        cadence = Cadence(first_step, snapshot_every)
         pipeline = Pipeline(settings, identity, subject, cadence, trouble)
         if model is not None and subject is None:
             pipeline.on_unmeasured()
