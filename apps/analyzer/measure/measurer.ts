@@ -1,5 +1,5 @@
 import type { OptimizerFacts } from '#detectors/detector.js';
-import type { Reading } from '#instruments/instrument.js';
+import { snapshotInstruments, type Reading } from '#instruments/index.js';
 import type { ModelDescription, TensorLayout } from '#wire/generated/messages.js';
 import type { lossFacts } from '../judge/facts.js';
 
@@ -46,10 +46,7 @@ export class MeasurerCrashed extends Error {
   override readonly name = 'MeasurerCrashed';
 }
 
-/** Of everything that needs a snapshot and the model. */
-export const snapshotInstruments = ['loss.probe', 'gradient.norm', 'sharpness', 'sharpness.threshold', 'edge.ratio'] as const;
-
 /** All off, for one reason. */
 export function allOff(reason: string): MeasureResult['instruments'] {
-  return Object.fromEntries(snapshotInstruments.map((name) => [name, { on: false, reason }]));
+  return Object.fromEntries(snapshotInstruments.map(({ name }) => [name, { on: false, reason }]));
 }
