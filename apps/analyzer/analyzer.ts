@@ -76,8 +76,10 @@ class ComposedAnalyzer implements Analyzer {
   }
 
   async start(): Promise<void> {
-    await this.ledger.start();
-    await this.judge.start();
+    await this.ledger.declare();
+    await this.judge.declare();
+    this.ledger.start();
+    this.judge.start();
     this.housekeeping.start();
     this.gauges.start();
   }

@@ -4,7 +4,7 @@ import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { sleep } from '#runtime/retry.js';
 import { Poison } from './decode.js';
-import { Stopped } from './weather.js';
+import { isWeather, Stopped } from './weather.js';
 
 export interface GroupWorkerOptions {
   readonly stream: string;
@@ -46,13 +46,19 @@ export class GroupWorker {
     private readonly handle: (work: Work) => Promise<void>,
   ) {}
 
-  async start(): Promise<void> {
+  /** Every group of a stream is declared before the first of them takes: what nobody waits for is not kept. */
+  async declare(): Promise<void> {
     const { stream, group, leaseMs, concurrency } = this.options;
     const groupOptions: GroupOptions = { leaseMs, maxDeliveries };
     // One for each loop that waits for work.
     setMaxListeners(concurrency + 1, this.stopping.signal);
     this.group = await this.parts.bus.group(stream, group, groupOptions);
-    for (let i = 0; i < concurrency; i++) this.loops.push(this.loop(this.group));
+  }
+
+  start(): void {
+    const { group } = this;
+    if (group === undefined) throw new Error('the group is not declared');
+    for (let i = 0; i < this.options.concurrency; i++) this.loops.push(this.loop(group));
   }
 
   async close(): Promise<void> {
@@ -120,6 +126,7 @@ export class GroupWorker {
   /** Answers how long the subject should rest. */
   private async failed(lease: Lease, count: number, error: unknown): Promise<number> {
     if (error instanceof LeaseLost || error instanceof Stopped) return 0;
+    if (isWeather(error)) return retryDelayMs;
     const { logger, metrics } = this.parts;
     const { stream, group } = this.options;
     const [first] = lease.messages;

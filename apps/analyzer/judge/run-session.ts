@@ -120,8 +120,8 @@ export class RunSession {
     const off: MeasureResult = { readings: [], instruments: allOff(reason), tracker: undefined, check: undefined };
     this.advance(envelope, cause, off);
     await this.write();
-    stopIfAborted(this.work.signal, 'judge');
-    await lease.reject(cause.position, reason, encodeMemory(this.memory!));
+    const state = encodeMemory(this.memory!);
+    await outlast('reject', () => lease.reject(cause.position, reason, state), this.work.signal, this.parts.logger);
     this.parts.metrics.deadLetters.inc({ stream: 'records' });
     this.parts.logger.error({ run: cause.run, step }, reason);
     await this.committed(this.gathered, this.memory!);
@@ -149,8 +149,8 @@ export class RunSession {
   private async finish(gathered: Gathered, memory: RunMemory | undefined, unsaved: RunSession['unsaved']): Promise<void> {
     const { lease, signal } = this.work;
     if (memory !== undefined) await this.write(gathered, memory, unsaved);
-    stopIfAborted(signal, 'judge');
-    await lease.commit(gathered.last, memory === undefined ? undefined : encodeMemory(memory));
+    const state = memory === undefined ? undefined : encodeMemory(memory);
+    await outlast('commit', () => lease.commit(gathered.last, state), signal, this.parts.logger);
     if (memory !== undefined) await this.committed(gathered, memory);
   }
 

@@ -4,7 +4,7 @@ import type { ScalarRow } from '#store/rows.js';
 import { decode } from '../decode.js';
 import { GroupWorker, type Work } from '../group-worker.js';
 import type { AnalyzerParts } from '../parts.js';
-import { outlast, stopIfAborted } from '../weather.js';
+import { outlast } from '../weather.js';
 import { scalarRows } from './scalar-rows.js';
 import { seriesDeltas } from './series-delta.js';
 
@@ -52,6 +52,5 @@ async function writeAll(
     const delta = { subject: lease.subject, id: `scalars.${first}-${last}`, body: encodeJson(body) };
     await outlast('live', () => bus.publish('live', [delta]), signal, logger);
   }
-  stopIfAborted(signal, 'scalars');
-  await lease.commit(last);
+  await outlast('commit', () => lease.commit(last), signal, logger);
 }
