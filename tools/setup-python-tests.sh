@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the tests: node_modules/.cache/py, which sees Debian's packages as well.
+# Makes the Python environment of the tests: .cache/py, which sees Debian's packages as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folder=node_modules/.cache/py
+folder=.cache/py
 if [ ! -x "$folder/bin/python" ]; then
   /usr/bin/python3 -m venv --system-site-packages "$folder"
 fi

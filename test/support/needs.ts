@@ -30,7 +30,7 @@ export function findChromium(what: string): string | undefined {
 
 /** A Python that imports the modules; the first `python3` on the path need not be the one that sees Debian's packages. */
 export function findPython(what: string, modules: readonly string[]): string | undefined {
-  const candidates = [join(packageRoot, 'node_modules/.cache/py/bin/python'), '/usr/bin/python3', 'python3'];
+  const candidates = [join(packageRoot, '.cache/py/bin/python'), '/usr/bin/python3', 'python3'];
   for (const python of candidates) {
     try {
       execFileSync(python, ['-c', modules.map((module) => `import ${module}`).join('\n') || 'pass'], { stdio: 'ignore' });
