@@ -130,6 +130,7 @@ def test_stream_killed_after_durable_before_acknowledged(service):
         time.sleep(0.002)
     assert run.finish()
     assert_sound(service)
+    assert service.duplicates == 0  # the welcome said where to go on
     assert [v for n, _, v in service.points() if n == "loss.train"] == [float(s) for s in range(100)]
 
 
@@ -156,15 +157,27 @@ def test_upload_killed_in_a_chunk_goes_on_at_the_durable_offset(service):
 
 def test_credit_window_is_honoured(service, monkeypatch):
     service.credit = 4096
-    service.acknowledge = True
-    run = attach(service)
-    for step in range(20_000):
+    service.acknowledge = False
+    run = attach(service, drain_seconds=30)
+    journal = run._pipeline._journal
+    run.step(loss=0.0)
+    service.wait_for(lambda: service.points())
+    for step in range(1, 200):
         run.step(loss=float(step))
-        if step % 500 == 0:
-            time.sleep(0.01)
+        if step % 10 == 0:
+            time.sleep(0.05)  # many small records, some more than the window holds
+        assert journal.in_flight_bytes <= 4096
+    service.wait_for(lambda: journal.pending > 2)
+    service.wait_for(lambda: journal.in_flight_bytes > 500)
+    journal_full = journal.in_flight_bytes
+    run.log({"x" * 190: 1.0, **{f"{i:0190d}": 1.0 for i in range(30)}})  # one record larger than the window
+    time.sleep(0.5)
+    assert journal.in_flight_bytes == journal_full
+    service.acknowledge = True
+    monkeypatch.setattr(sender_module, "ACKNOWLEDGE_TIMEOUT_S", 0.3)
     assert run.finish()
     assert_sound(service)
-    assert len([p for p in service.points() if p[0] == "loss.train"]) == 20_000
+    assert len([p for p in service.points() if p[0] == "loss.train"]) == 200
 
 
 def test_spool_takes_what_memory_cannot_and_everything_arrives(service, tmp_path, monkeypatch):

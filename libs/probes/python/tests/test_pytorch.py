@@ -79,6 +79,9 @@ def check(service, truth, first_step=0, last=True):
         blob = np.frombuffer(service.blobs[record.snapshot.blob], "<f4")
         assert blob.tobytes() == theta.numpy().tobytes()
         assert record.snapshot.learning_rate == rate
+        # A reader in order has seen the step's own loss by then.
+        before = [r.scalars for r in service.in_order() if r.sequence < record.sequence]
+        assert record.step in {s for b in before for s, n in zip(b.steps, b.name_index) if b.names[n] == "loss.train"}
     if last:
         assert snapshots[-1].snapshot.reason == "last" and snapshots[-1].step == first_step + len(truth)
 
