@@ -94,4 +94,4 @@ describe('a service that ends at any moment', () => {
   });
 });
 
-const crashes = Number(process.env['STAGEWATCH_TEST_CRASHES'] ?? 20);
+const crashes = Number(process.env['STAGEWATCH_TEST_CRASHES'] ?? 12);
