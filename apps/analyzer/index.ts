@@ -1,4 +1,3 @@
-export { createAnalyzer, type Analyzer, type AnalyzerOptions } from './analyzer.js';
-export { ANALYZER, AnalyzerModule } from './analyzer.module.js';
-export type { AnalyzerParts } from './parts.js';
+/** The front door of this room; for a Nest application of its own there is `analyzer.module.js`. */
+export { createAnalyzer, type Analyzer } from './analyzer.js';
 export { describeExecutors } from '#engine/describe-executors.js';
