@@ -88,60 +88,59 @@ export async function trackTop(
   if (usable.length === 0) for (let i = 0; i < keep; i++) start.push(normalVector(operator.size, random));
   if (!(await space.extend(start, random))) return { kind: 'not finite', products: space.products };
 
+  const wanted: Wanted = { keep, slack, tolerance, above: options.followAbove, most: Math.floor(maxBasis / 2) };
   for (;;) {
     const view = space.view();
     if (view === undefined) return { kind: 'not finite', products: space.products };
-    const kept = followed(view.pairs.values, keep, options.followAbove, maxBasis);
-    const state = judge(view.pairs, kept, slack, tolerance, space.size === operator.size);
-    if (state.worst === undefined || space.products >= maxProducts) {
-      return report(space, view, kept, state.bounds, state.worst === undefined);
-    }
+    const state = judge(view.pairs, wanted, space.complete);
+    if (state.worst === undefined || space.products >= maxProducts) return report(space, view, state);
     const direction = space.residual(view, state.worst);
     // A restart keeps a few vectors more than are reported: they carry most of what the discarded ones knew.
-    if (space.size >= maxBasis) space.restart(view, Math.min(kept + 4, maxBasis - 1));
-    const grown = await space.extend([direction], random);
-    if (!grown) return { kind: 'not finite', products: space.products };
-    if (space.exhausted) {
-      const last = space.view();
-      if (last === undefined) return { kind: 'not finite', products: space.products };
-      const lastKept = followed(last.pairs.values, keep, options.followAbove, maxBasis);
-      return report(space, last, lastKept, judge(last.pairs, lastKept, slack, tolerance, true).bounds, true);
-    }
+    if (space.size >= maxBasis) space.restart(view, Math.min(state.bounds.length + 4, maxBasis - 1));
+    if (!(await space.extend([direction], random))) return { kind: 'not finite', products: space.products };
   }
 }
 
-/** How many pairs are kept: those asked for, and every one above the limit with one more below it. */
-function followed(values: ArrayLike<number>, keep: number, above: number | undefined, maxBasis: number): number {
-  let n = keep;
-  if (above !== undefined) while (n < values.length && n < maxBasis / 2 && values[n - 1]! > above) n++;
-  return Math.min(n, values.length);
+interface Wanted {
+  readonly keep: number;
+  /** Of the leading pairs, the multiples of the tolerance that they must meet. */
+  readonly slack: readonly number[];
+  readonly tolerance: number;
+  readonly above: number | undefined;
+  /** Pairs that are kept at most. */
+  readonly most: number;
 }
 
-/** Bounds of the kept pairs, and the pair whose residual should extend the subspace; undefined when all is well. */
-function judge(
-  pairs: RitzPairs,
-  kept: number,
-  slack: readonly number[],
-  tolerance: number,
-  complete: boolean,
-): { readonly bounds: readonly number[]; readonly worst: number | undefined } {
-  const largest = Math.max(Math.abs(pairs.values[0]!), Math.abs(pairs.values[pairs.values.length - 1]!));
+interface Judgement {
+  /** One for each pair that is kept. */
+  readonly bounds: readonly number[];
+  /** The pair whose residual should extend the subspace; undefined when all is well. */
+  readonly worst: number | undefined;
+}
+
+/** Keeps those pairs that were asked for and every one above the limit with one more below it, and looks at their errors. */
+function judge(pairs: RitzPairs, { keep, slack, tolerance, above, most }: Wanted, complete: boolean): Judgement {
+  const known = pairs.values.length;
+  const isAbove = (i: number): boolean => above !== undefined && pairs.values[i]! > above;
+  let kept = Math.min(keep, known);
+  while (kept < Math.min(known, most) && isAbove(kept - 1)) kept++;
+
+  const largest = Math.max(Math.abs(pairs.values[0]!), Math.abs(pairs.values[known - 1]!));
   const floor = productRounding * largest;
   const certified = Array.from({ length: kept }, (_, i) =>
     complete ? { bound: floor, pairsUsed: i + 1 } : ritzBound(pairs, i, kept + 2),
   );
   const bounds = certified.map((c) => Math.max(c.bound, floor));
-  const need = certified.slice(0, slack.length);
-  const open = need.findIndex(
-    (_, i) => bounds[i]! > tolerance * slack[i]! * Math.max(Math.abs(pairs.values[i]!), smallShare * largest),
+  if (complete) return { bounds, worst: undefined };
+  const open = slack.findIndex(
+    (share, i) => !(bounds[i]! <= tolerance * share * Math.max(Math.abs(pairs.values[i]!), smallShare * largest)),
   );
-  // With fewer Ritz pairs than asked for, nothing is known of the ones that are missing.
-  const missing = !complete && pairs.values.length < Math.min(slack.length, kept);
-  if (open < 0 && !missing) return { bounds, worst: undefined };
-  const at = Math.max(open, 0);
+  const tooFew = known < keep || (kept === known && kept < most && isAbove(kept - 1));
+  if (open < 0) return { bounds, worst: tooFew ? kept - 1 : undefined };
   // Among the pairs that certify together, the one that hurts most.
-  let worst = at;
-  for (let i = 0; i < (certified[at]?.pairsUsed ?? 1); i++) {
+  let worst = Math.min(open, kept - 1);
+  const together = certified[worst]!.pairsUsed;
+  for (let i = 0; i < together; i++) {
     if (residualNorm(pairs, i) > 3 * residualNorm(pairs, worst)) worst = i;
   }
   return { bounds, worst };
@@ -152,7 +151,8 @@ interface View {
   readonly pairs: RitzPairs;
 }
 
-function report(space: Subspace, view: View, kept: number, bounds: readonly number[], converged: boolean): TopEigenpairs {
+function report(space: Subspace, view: View, { bounds, worst }: Judgement): TopEigenpairs {
+  const kept = bounds.length;
   return {
     kind: 'found',
     values: Array.from(view.eigen.values.slice(0, kept)),
@@ -160,7 +160,7 @@ function report(space: Subspace, view: View, kept: number, bounds: readonly numb
     residuals: Array.from({ length: kept }, (_, i) => residualNorm(view.pairs, i)),
     bounds,
     products: space.products,
-    converged,
+    converged: worst === undefined,
   };
 }
 
@@ -172,8 +172,6 @@ class Subspace {
   #projected: Float64Array[] = [];
   #gram: Float64Array[] = [];
   products = 0;
-  /** No direction could be added: the subspace is invariant, or whole. */
-  exhausted = false;
 
   constructor(operator: SymmetricOperator) {
     this.#operator = operator;
@@ -181,6 +179,11 @@ class Subspace {
 
   get size(): number {
     return this.#basis.length;
+  }
+
+  /** The subspace is the whole space: Ritz values are eigenvalues. */
+  get complete(): boolean {
+    return this.size === this.#operator.size;
   }
 
   /** Adds what the candidates bring; a random direction when they bring nothing. False when a product is not finite. */
@@ -193,10 +196,6 @@ class Subspace {
     };
     candidates.forEach(offer);
     if (added.length === 0) offer(normalVector(this.#operator.size, random));
-    if (added.length === 0) {
-      this.exhausted = true;
-      return true;
-    }
     const results = await this.#operator.multiply(added);
     this.products += added.length;
     for (const [i, vector] of added.entries()) {
