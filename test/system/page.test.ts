@@ -1,8 +1,14 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openLmdbBus } from '#bus/index.js';
+import { createAlerts } from '#dashboard/alerts/index.js';
+import { readConfig } from '#runtime/config.js';
+import { createLogger } from '#runtime/logging.js';
+import { Metrics } from '#runtime/metrics.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { goldenCase, playGolden } from '#dashboard/testing/golden-run.js';
 import { startDashboard, type Harness } from '#dashboard/testing/harness.js';
@@ -160,6 +166,37 @@ describe.skipIf(executablePath === undefined)('the page in a browser', () => {
     expect(await page.textContent('.empty-state pre')).toContain('stagewatch.attach(');
     await page.close();
     await empty.close();
+  });
+
+  test('alerts - a rule is made, shown, switched off and deleted by hand', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stagewatch-page-'));
+    const bus = await openLmdbBus({ path: folder, mapBytes: 2 ** 28 });
+    const config = readConfig({}, {});
+    const alerts = createAlerts({ bus, config, logger: createLogger({ level: 'silent' }), metrics: new Metrics() });
+    await alerts.start();
+    const withAlerts = await startDashboard({ pageDir, bus, alerts });
+    page = await browser.newPage();
+    await page.goto(`${withAlerts.url}/alerts`);
+    await page.getByText('No rules yet').waitFor();
+    await page.getByLabel('Name').fill('to the team');
+    await page.getByLabel('Webhook').fill('http://127.0.0.1:9/hook');
+    await page.getByText('Add rule').click();
+    await page.getByText('expected a public address').waitFor();
+    await page.getByLabel('Webhook').fill('https://example.org/hook');
+    await page.getByLabel('Kinds').fill('stage, divergence_risk');
+    await page.getByText('Add rule').click();
+    await page.getByText('whsec_').waitFor();
+    expect(await page.textContent('tbody tr')).toContain('stage, divergence_risk from warning');
+    await page.getByText('Switch off').click();
+    await page.getByText('Switch on').waitFor();
+    expect((await alerts.rules.list())[0]).toMatchObject({ name: 'to the team', enabled: false });
+    await page.getByText('Delete').click();
+    await page.getByText('No rules yet').waitFor();
+    await page.close();
+    await withAlerts.close();
+    await alerts.close();
+    await bus.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test('nothing was fetched from elsewhere, and no error was thrown', () => {

@@ -59,6 +59,48 @@ function hatch(u: uPlot, left: number, right: number, colour: string, ratio: num
   ctx.restore();
 }
 
+/**
+ * The stretch in which the true value lies, between two columns of the chart. One corner a pixel on each side: the widest
+ * of the points that share it.
+ */
+export function drawInterval(u: uPlot, lowColumn: number, highColumn: number, colour: string): void {
+  const { ctx } = u;
+  const steps = u.data[0];
+  const low = u.data[lowColumn]!;
+  const high = u.data[highColumn]!;
+  const { min = 0, max = 0 } = u.scales['x'] ?? {};
+  let corners: { readonly x: number; top: number; bottom: number }[] = [];
+  const close = (): void => {
+    if (corners.length > 1) {
+      ctx.beginPath();
+      for (const { x, top } of corners) ctx.lineTo(x, top);
+      for (const { x, bottom } of corners.toReversed()) ctx.lineTo(x, bottom);
+      ctx.fill();
+    }
+    corners = [];
+  };
+  ctx.save();
+  clip(u);
+  ctx.fillStyle = colour;
+  // One point beyond each edge, so that the area reaches it.
+  const last = Math.min(steps.length - 1, u.valToIdx(max) + 1);
+  for (let i = Math.max(0, u.valToIdx(min) - 1); i <= last; i++) {
+    if (low[i] === null) close();
+    if (typeof low[i] !== 'number' || typeof high[i] !== 'number') continue;
+    const x = Math.round(at(u, steps[i]!));
+    const top = u.valToPos(high[i]!, 'y', true);
+    const bottom = u.valToPos(low[i]!, 'y', true);
+    const corner = corners.at(-1);
+    if (corner?.x !== x) corners.push({ x, top, bottom });
+    else {
+      corner.top = Math.min(corner.top, top);
+      corner.bottom = Math.max(corner.bottom, bottom);
+    }
+  }
+  close();
+  ctx.restore();
+}
+
 /** A level that means something, with its name. */
 export function drawReference(u: uPlot, value: number, label: string, palette: Palette): void {
   const { ctx, bbox } = u;

@@ -3,7 +3,7 @@ import { h, setText } from '../dom.js';
 import { formatCount, formatStep, formatValue } from '../format.js';
 import type { Line } from '../model/line.js';
 import { recall, remember, withAlpha } from '../theme.js';
-import { drawBands, drawReference, drawStrip } from './backdrop.js';
+import { drawBands, drawInterval, drawReference, drawStrip } from './backdrop.js';
 import type { Board } from './board.js';
 import { Columns } from './columns.js';
 import { Legend } from './legend.js';
@@ -172,20 +172,21 @@ export class Chart {
     const { board, spec } = this;
     const { palette } = board;
     const series: uPlot.Series[] = [{}];
-    const bands: uPlot.Band[] = [];
+    const intervals: { readonly column: number; readonly colour: string }[] = [];
     for (const { spec: one, colour } of this.traces) {
       series.push({
         stroke: colour,
         width: 1.5,
         ...(one.dashed === true && { dash: [5, 4] }),
-        points: { size: 5, width: 1, ...(one.dashed === true && { show: false }) },
+        points: { size: 4, width: 1, fill: colour, ...(one.dashed === true && { show: false }) },
       });
       if (one.bounds !== true) continue;
-      // uPlot keeps its own state in these, so each edge needs an object of its own.
-      const hidden = (): uPlot.Series => ({ stroke: 'transparent', width: 0, points: { show: false } });
-      series.push(hidden(), hidden());
-      bands.push({ series: [series.length - 1, series.length - 2], fill: withAlpha(colour, 0.25), dir: -1 });
+      // Both edges take part in the scale and are drawn as an area. uPlot keeps its own state in these objects.
+      const unseen = (): uPlot.Series => ({ paths: () => null, points: { show: false } });
+      intervals.push({ column: series.length, colour: withAlpha(colour, 0.28) });
+      series.push(unseen(), unseen());
     }
+    const unseenColumns = new Set(intervals.flatMap(({ column }) => [column, column + 1]));
     const axis: uPlot.Axis = {
       stroke: palette.axis,
       font: '11px ui-sans-serif, system-ui, sans-serif',
@@ -198,7 +199,6 @@ export class Chart {
       padding: [10, 18, 0, 0],
       legend: { show: false },
       series,
-      bands,
       scales: {
         x: {
           time: false,
@@ -220,19 +220,22 @@ export class Chart {
           size: 26,
           gap: 4,
           values: (_, splits) => splits.map(formatStep),
-          ...(board.logSteps && { splits: stepSplits }),
+          ...(board.logSteps && { splits: stepSplits, filter: (_, splits) => splits }),
         },
         { ...axis, size: 56, gap: 6, values: yAxisValues(this.logarithmic) },
       ],
       cursor: {
         y: false,
         drag: { x: true, y: false, setScale: false },
-        points: { size: 7, width: 1.5 },
+        points: { size: (_, column) => (unseenColumns.has(column) ? 0 : 7), width: 1.5 },
         bind: { dblclick: () => () => (board.resetZoom(), null) },
         sync: { key: board.syncKey, scales: ['x', null], filters: { pub: isMove, sub: isMove } },
       },
       hooks: {
-        drawClear: [(u) => drawBands(u, board.spans, palette)],
+        drawClear: [
+          (u) => drawBands(u, board.spans, palette),
+          (u) => intervals.forEach(({ column, colour }) => drawInterval(u, column, column + 1, colour)),
+        ],
         draw: [(u) => this.drawMarks(u)],
         setSelect: [(u) => this.onSelect(u)],
         setCursor: [(u) => this.onCursor(u)],
