@@ -1,7 +1,7 @@
 import { gradient, linearize, type GradientGraph, type Graph, type LinearizedGraph } from '#graph/index.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { planMemory, type MemoryPlan } from './memory-plan.js';
-import { FlatSum, layoutOf, uploadParts, type ParameterLayout } from './parameter-layout.js';
+import { FlatMean, layoutOf, uploadParts, type ParameterLayout } from './parameter-layout.js';
 import type { Linearization, ProbeModel } from './probe-model.js';
 import type { FeedableProbeSet, Rows } from './probe-set.js';
 
@@ -75,7 +75,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
       return outputs;
     });
     const multiply = async (vectors: readonly Float32Array[]): Promise<Float32Array[]> => {
-      const sums = vectors.map(() => new FlatSum(this.parameters));
+      const sums = vectors.map(() => new FlatMean(this.parameters, this.examples));
       const uploaded = vectors.map((v) => this.#upload(v, tangent.vectors[0]!));
       for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
         const fixed = { ...inputs, ...this.#chunk(chunk), ...(kept[chunk] ?? pick(await run(chunk), primal.kept)) };
@@ -84,7 +84,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
           sums[k]!.add(tangent.products[0]!.map((name) => this.#read(outputs, name)));
         }
       }
-      return sums.map((sum) => sum.mean(this.examples));
+      return sums.map((sum) => sum.value());
     };
     return { ...point, multiply, close: async () => void kept.splice(0) };
   }
@@ -106,14 +106,14 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     graph: GradientGraph,
     run: (chunk: number) => Promise<Tensors<T>>,
   ): Promise<{ readonly loss: number; readonly gradient: Float32Array }> {
-    const sum = new FlatSum(this.parameters);
+    const sum = new FlatMean(this.parameters, this.examples);
     let loss = 0;
     for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
       const outputs = await run(chunk);
       loss += total(this.#read(outputs, graph.losses));
       sum.add(graph.gradients.map((name) => this.#read(outputs, name)));
     }
-    return { loss: loss / this.examples, gradient: sum.mean(this.examples) };
+    return { loss: loss / this.examples, gradient: sum.value() };
   }
 
   #program(graph: Graph): Promise<Program<T>> {

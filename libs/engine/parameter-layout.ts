@@ -27,26 +27,43 @@ export function uploadParts<T extends DeviceTensor>(
   );
 }
 
-/** Adds up flat vectors that come in parts and in chunks, in double precision, and answers their mean over examples. */
-export class FlatSum {
-  readonly #layout: ParameterLayout;
-  readonly #sum: Float64Array;
+type Parts = readonly (Float32Array | Float64Array)[];
 
-  constructor(layout: ParameterLayout) {
+/** Parts of one flat vector as a mean over examples. */
+function flatten(layout: ParameterLayout, parts: Parts, examples: number): Float32Array {
+  const out = new Float32Array(layout.reduce((size, part) => size + part.size, 0));
+  for (const [i, { offset, size }] of layout.entries()) {
+    const part = parts[i]!;
+    for (let j = 0; j < size; j++) out[offset + j] = part[j]! / examples;
+  }
+  return out;
+}
+
+/** Adds up flat vectors that come in parts and in chunks and answers their mean over examples; in double when there are several. */
+export class FlatMean {
+  readonly #layout: ParameterLayout;
+  readonly #examples: number;
+  #first: Parts | undefined;
+  #sums: readonly Float64Array[] | undefined;
+
+  constructor(layout: ParameterLayout, examples: number) {
     this.#layout = layout;
-    this.#sum = new Float64Array(layout.reduce((size, part) => size + part.size, 0));
+    this.#examples = examples;
   }
 
-  add(parts: readonly (Float32Array | Float64Array)[]): void {
-    for (const [i, { offset, size }] of this.#layout.entries()) {
+  add(parts: Parts): void {
+    if (this.#first === undefined) {
+      this.#first = parts;
+      return;
+    }
+    const sums = (this.#sums ??= this.#first.map((part) => Float64Array.from(part)));
+    for (const [i, sum] of sums.entries()) {
       const part = parts[i]!;
-      for (let j = 0; j < size; j++) this.#sum[offset + j]! += part[j]!;
+      for (let j = 0; j < sum.length; j++) sum[j]! += part[j]!;
     }
   }
 
-  mean(examples: number): Float32Array {
-    const out = new Float32Array(this.#sum.length);
-    for (let i = 0; i < out.length; i++) out[i] = this.#sum[i]! / examples;
-    return out;
+  value(): Float32Array {
+    return flatten(this.#layout, this.#sums ?? this.#first ?? [], this.#examples);
   }
 }
