@@ -39,10 +39,11 @@ export async function startService(config: Config): Promise<Service> {
     const bus = keep(await openLmdbBus({ path: join(config.dataDir, 'bus'), logger }));
     const blobs = keep(await openFileBlobs({ path: join(config.dataDir, 'blobs') }));
     const store = keep(await openEmbeddedStore({ path: join(config.dataDir, 'clickhouse'), logger, metrics }));
-    const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
-    await analyzer.start();
+    // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
+    const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
+    await analyzer.start();
     const collector = keep(createCollector({ ...parts, bus, blobs }));
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));

@@ -47,7 +47,7 @@ export const streams = {
   /** Findings that are in ClickHouse; subject = run id. Group: `alerts`. */
   findings: { retention: 'work' },
   /** What changed, after it is in ClickHouse; subject = run id. Tailed by the dashboard. */
-  live: { retention: 'recent', maxMessages: 200_000 },
+  live: { retention: 'recent', maxMessages: 20_000 },
   /** Wishes to probes; subject = run id. Tailed by the collector. */
   control: { retention: 'recent', maxMessages: 10_000 },
 } as const satisfies Record<string, StreamOptions>;

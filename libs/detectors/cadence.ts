@@ -9,7 +9,7 @@ export interface CadenceWish {
 
 /** Twice as dense as the loosest schedule that the tagger's rules were tried with (a factor of 1.1). */
 const usual: CadenceWish = { everySteps: 1, factor: 1.05 };
-const sparse: CadenceWish = { everySteps: 5, factor: 1.1 };
+const sparse: CadenceWish = { everySteps: 5, factor: 1.03 };
 const dense: CadenceWish = { everySteps: 1, factor: 1.02 };
 const everyStep: CadenceWish = { everySteps: 1, factor: 1 };
 

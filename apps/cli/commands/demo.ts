@@ -52,7 +52,7 @@ async function watchJob(service: Service, config: Config, io: Io, keep: boolean)
     const [code] = await ended;
     return io.signal.aborted ? exitCodes.ok : fail(io, `the training job ended with code ${code} before it attached`);
   }
-  io.out(`\nWatch it live: ${service.pageUrl}#/runs/${run.run}\n\n`);
+  io.out(`\nWatch it live: ${service.pageUrl}runs/${run.run}\n\n`);
   const done = new AbortController();
   io.signal.addEventListener('abort', () => done.abort(), { once: true });
   const stages: FindingBody[] = [];
@@ -113,7 +113,7 @@ async function summary(client: ServiceClient, run: string, stages: readonly Find
   return [
     '',
     `The job ${body.status} at step ${body.step}.`,
-    `Stages: ${road === '' ? 'none was declared' : `Transient (step 0) → ${road}`}`,
+    `Stages: ${road === '' ? 'none was declared' : road}`,
     `Look again: stagewatch show ${run}`,
     '',
   ].join('\n');
