@@ -63,6 +63,8 @@ await page.addInitScript(`
   const tick = () => { const now = performance.now(); window.frames_.push(now - last); last = now; requestAnimationFrame(tick); };
   requestAnimationFrame(tick);
 `);
+let histories = 0;
+page.on('request', (request) => (histories += Number(request.url().includes('name=curvature.top'))));
 await page.goto(path);
 await page.waitForSelector(`${chart} canvas`);
 await page.locator(chart).scrollIntoViewIfNeeded();
@@ -78,6 +80,7 @@ const pointsPerSecond = Math.round((series * points * 1000) / (performance.now()
 const arriving = await takeFrames();
 const settled = `document.querySelector('${chart} .plot')?.getAttribute('aria-label')?.includes('to ${points - 1}')`;
 while ((await page.evaluate(settled)) !== true) await sleep(50);
+if (histories !== series) throw new Error('The page fetched its history again, so what it shows is thinned.');
 
 /** Every frame shows another stretch of all points. */
 async function zooming(page: Page): Promise<number[]> {

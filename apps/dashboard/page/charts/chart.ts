@@ -1,31 +1,20 @@
 import uPlot from 'uplot';
 import { h, setText } from '../dom.js';
-import { formatCount, formatStep, formatValue } from '../format.js';
+import { formatCount, formatValue } from '../format.js';
 import type { Line } from '../model/line.js';
-import { recall, remember, withAlpha } from '../theme.js';
-import { drawBands, drawInterval, drawReference, drawStrip } from './backdrop.js';
+import { recall, remember } from '../theme.js';
+import { drawReference, drawStrip } from './backdrop.js';
 import type { Board } from './board.js';
 import { Columns } from './columns.js';
 import { Legend } from './legend.js';
 import { drawAttempts, drawBroken, drawFindings, drawStrays, findingsAt } from './marks.js';
+import { plotOptions, type DrawnTrace } from './plot-options.js';
 import type { ChartSpec, SeriesSpec } from './spec.js';
 import { hideTip, showTip } from './tip.js';
-import { stepSplits, yAxisValues, yRange } from './axes.js';
-
-interface DrawnTrace {
-  readonly line: Line;
-  readonly spec: SeriesSpec;
-  readonly colour: string;
-}
 
 const plotHeight = 210;
 const phoneHeight = 170;
 const minDragPixels = 4;
-
-/** uPlot names these only in its types. */
-const distribution = { linear: 1, logarithmic: 3, own: 100 } as unknown as Readonly<
-  Record<'linear' | 'logarithmic' | 'own', uPlot.Scale.Distr>
->;
 
 /** One chart: its frame, its legend, and the canvas, which exists only once it has come into sight. */
 export class Chart {
@@ -164,83 +153,19 @@ export class Chart {
     this.u?.destroy();
     this.built = shape;
     const { width, height } = this.size();
-    this.u = new uPlot(this.options(width, height), this.data(), this.plot);
-    this.listen(this.u);
-  }
-
-  private options(width: number, height: number): uPlot.Options {
-    const { board, spec } = this;
-    const { palette } = board;
-    const series: uPlot.Series[] = [{}];
-    const intervals: { readonly column: number; readonly colour: string }[] = [];
-    for (const { spec: one, colour } of this.traces) {
-      series.push({
-        stroke: colour,
-        width: 1.5,
-        ...(one.dashed === true && { dash: [5, 4] }),
-        points: { size: 4, width: 1, fill: colour, ...(one.dashed === true && { show: false }) },
-      });
-      if (one.bounds !== true) continue;
-      // Both edges take part in the scale and are drawn as an area. uPlot keeps its own state in these objects.
-      const unseen = (): uPlot.Series => ({ paths: () => null, points: { show: false } });
-      intervals.push({ column: series.length, colour: withAlpha(colour, 0.28) });
-      series.push(unseen(), unseen());
-    }
-    const unseenColumns = new Set(intervals.flatMap(({ column }) => [column, column + 1]));
-    const axis: uPlot.Axis = {
-      stroke: palette.axis,
-      font: '11px ui-sans-serif, system-ui, sans-serif',
-      grid: { stroke: palette.grid, width: 1 },
-      ticks: { show: false },
-    };
-    return {
+    const options = plotOptions({
+      board: this.board,
+      traces: this.traces,
+      logarithmic: this.logarithmic,
+      reference: this.spec.reference?.value,
       width,
       height,
-      padding: [10, 18, 0, 0],
-      legend: { show: false },
-      series,
-      scales: {
-        x: {
-          time: false,
-          range: () => [board.view.min, board.view.max],
-          ...(board.logSteps && {
-            distr: distribution.own,
-            fwd: (step: number) => Math.log10(Math.max(0, step) + 1),
-            bwd: (x: number) => 10 ** x - 1,
-          }),
-        },
-        y: {
-          distr: this.logarithmic ? distribution.logarithmic : distribution.linear,
-          range: yRange(this.logarithmic, spec.reference?.value),
-        },
-      },
-      axes: [
-        {
-          ...axis,
-          size: 26,
-          gap: 4,
-          values: (_, splits) => splits.map(formatStep),
-          ...(board.logSteps && { splits: stepSplits, filter: (_, splits) => splits }),
-        },
-        { ...axis, size: 56, gap: 6, values: yAxisValues(this.logarithmic) },
-      ],
-      cursor: {
-        y: false,
-        drag: { x: true, y: false, setScale: false },
-        points: { size: (_, column) => (unseenColumns.has(column) ? 0 : 7), width: 1.5 },
-        bind: { dblclick: () => () => (board.resetZoom(), null) },
-        sync: { key: board.syncKey, scales: ['x', null], filters: { pub: isMove, sub: isMove } },
-      },
-      hooks: {
-        drawClear: [
-          (u) => drawBands(u, board.spans, palette),
-          (u) => intervals.forEach(({ column, colour }) => drawInterval(u, column, column + 1, colour)),
-        ],
-        draw: [(u) => this.drawMarks(u)],
-        setSelect: [(u) => this.onSelect(u)],
-        setCursor: [(u) => this.onCursor(u)],
-      },
-    };
+      draw: (u) => this.drawMarks(u),
+      select: (u) => this.onSelect(u),
+      cursor: (u) => this.onCursor(u),
+    });
+    this.u = new uPlot(options, this.data(), this.plot);
+    this.listen(this.u);
   }
 
   private drawMarks(u: uPlot): void {
@@ -368,9 +293,4 @@ export class Chart {
     resize.observe(this.plot);
     this.observers.push(sight, resize);
   }
-}
-
-/** Charts share the place of the cursor; each zooms through the board. */
-function isMove(type: string): boolean {
-  return type === 'mousemove' || type === 'mouseleave';
 }
