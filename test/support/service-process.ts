@@ -19,59 +19,73 @@ export interface ServiceProcess {
   log(): string;
   /** `kill -9`. */
   kill(): Promise<void>;
-  /** Ctrl-C; answers the exit code. */
-  stop(): Promise<number | null>;
+  /** Ctrl-C, or another signal; answers the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A service that may not be ready yet. */
+export interface LaunchedService extends ServiceProcess {
+  /** Rejects when it ends before it is ready. */
+  readonly ready: Promise<void>;
+  /** The exit code; null after a signal that it could not hear. */
+  readonly exited: Promise<number | null>;
+  /** Without waiting for what comes of it. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface ServiceOptions {
+  readonly dataDir: string;
+  readonly ports?: Ports;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export const cliPath = join(packageRoot, 'dist/apps/cli/main.js');
 
 /** The real service as a process of its own, from what `npm run build` made. */
-export async function startServiceProcess(options: {
-  readonly dataDir: string;
-  readonly ports?: Ports;
-  readonly env?: Readonly<Record<string, string>>;
-}): Promise<ServiceProcess> {
-  const ports = options.ports ?? (await freePorts());
+export async function startServiceProcess(options: ServiceOptions): Promise<ServiceProcess> {
+  const service = launchService({ ...options, ports: options.ports ?? (await freePorts()) });
+  await service.ready;
+  return service;
+}
+
+/** The same without waiting: a service can be killed while it starts. */
+export function launchService(options: ServiceOptions & { readonly ports: Ports }): LaunchedService {
+  const { dataDir, ports, env } = options;
+  const flags = { data: dataDir, 'port-http': ports.http, 'port-grpc': ports.grpc, 'port-clickhouse': ports.clickhouse };
   const child = spawn(
     process.execPath,
-    [
-      cliPath,
-      'up',
-      '--data',
-      options.dataDir,
-      '--port-http',
-      String(ports.http),
-      '--port-grpc',
-      String(ports.grpc),
-      '--port-clickhouse',
-      String(ports.clickhouse),
-      '--log-level',
-      'warn',
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
+    [cliPath, 'up', '--log-level', 'warn', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-100_000)));
-  await ready(child, () => errors);
+  const ready = untilReady(child, () => errors);
+  // Whoever kills it while it starts does not want to hear that it did not get ready.
+  ready.catch(() => undefined);
   return {
     ports,
     url: `http://127.0.0.1:${ports.http}`,
     address: `127.0.0.1:${ports.grpc}`,
     pid: child.pid!,
+    ready,
+    exited: once(child, 'close').then(([code]) => code as number | null),
     log: () => errors,
     kill: () => end(child, 'SIGKILL').then(() => undefined),
-    stop: () => end(child, 'SIGINT'),
+    stop: (signal = 'SIGINT') => end(child, signal),
+    signal: (signal) => void child.kill(signal),
   };
 }
 
-async function ready(child: ChildProcess, errors: () => string): Promise<void> {
+async function untilReady(child: ChildProcess, errors: () => string): Promise<void> {
   let output = '';
   await new Promise<void>((resolve, reject) => {
     child.stdout!.on('data', (chunk: Buffer) => {
       output += chunk.toString();
       if (output.includes('Stagewatch is ready')) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`the service ended with ${code} before it was ready\n${output}${errors()}`)));
+    child.once('close', (code, signal) =>
+      reject(new Error(`the service ended with ${code ?? signal} before it was ready\n${output}${errors()}`)),
+    );
   });
 }
 
@@ -83,18 +97,28 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   return code;
 }
 
+/**
+ * Ports that stay free while a service is away: below the range from which the system takes ports for connections, so
+ * that none of these is given to somebody else between a stop and the next start.
+ */
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all([0, 0, 0].map(() => listen()));
-  const [http, grpc, clickhouse] = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { http: http!, grpc: grpc!, clickhouse: clickhouse! };
+  const [http, grpc, clickhouse] = await Promise.all([freePort(), freePort(), freePort()]);
+  return http === grpc || grpc === clickhouse || http === clickhouse ? freePorts() : { http, grpc, clickhouse };
 }
 
-async function listen(): Promise<ReturnType<typeof createServer>> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const server = createServer();
+    server.listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** Rows of a query against the running service. */

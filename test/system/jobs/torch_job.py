@@ -1,0 +1,74 @@
+"""A training job by the Python probe: full-batch gradient descent of a small PyTorch network.
+
+Every number of it follows from its options (`job-options.ts`), so two runs of it are alike.
+"""
+
+import json
+import math
+import sys
+import threading
+import time
+
+options = json.loads(sys.argv[1])
+if options.get("clockShiftSeconds"):
+    # A training host whose clock is wrong.
+    right_time, right_time_ns, shift = time.time, time.time_ns, options["clockShiftSeconds"]
+    time.time = lambda: right_time() + shift
+    time.time_ns = lambda: right_time_ns() + int(shift * 1e9)
+
+import torch  # noqa: E402
+
+import stagewatch  # noqa: E402
+
+STEPS = options["steps"]
+LEARNING_RATE = options.get("learningRate", 0.7)
+NAN_FROM = options.get("nanFrom", math.inf)
+PAUSE_S = options.get("pauseMs", 2) / 1000
+allowed = -1 if options.get("paced") else math.inf
+
+
+def say(line):
+    print(json.dumps(line), flush=True)
+
+
+def until(step):
+    """Waits until the test allows the step; the end of standard input allows all."""
+    global allowed
+    while step > allowed:
+        line = sys.stdin.readline()
+        allowed = max(allowed, int(line)) if line else math.inf
+
+
+torch.manual_seed(3)
+torch.set_num_threads(1)
+x = torch.randn(64, 5)
+y = torch.stack([torch.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2], x[:, 3].tanh() - x[:, 4]], dim=1)
+model = torch.nn.Sequential(torch.nn.Linear(5, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+loss_of = torch.nn.MSELoss()
+
+run = stagewatch.attach(
+    model, optimizer, loss=loss_of, train=(x, y), val=(x[:16], y[:16]), name=options.get("name", "torch job"),
+    project="system tests", planned_steps=STEPS, address=options["address"], snapshot_every=options.get("snapshotEvery", 4),
+    drain_seconds=90, quiet=True,
+)
+
+
+def announce():
+    run.wait_attached(300)
+    say({"run": run.id})
+
+
+threading.Thread(target=announce, daemon=True).start()
+for step in range(STEPS):
+    until(step)
+    optimizer.zero_grad()
+    loss = loss_of(model(x), y)
+    loss.backward()
+    norm = math.sqrt(sum(float((p.grad**2).sum()) for p in model.parameters()))
+    optimizer.step()
+    shown = math.nan if step >= NAN_FROM else loss.item()
+    run.step(loss=shown, odd=-math.inf if step % 3 == 0 else float(step), **{"gradient.norm": norm})
+    say({"step": step})
+    time.sleep(PAUSE_S)
+say({"steps": STEPS, "delivered": run.finish()})
