@@ -40,8 +40,8 @@ const streamingMs = 800;
 export function killRounds({ rounds, seed, python, steps }: KillOptions): Promise<KillReport> {
   return withScene(async (scene) => {
     const start = (address: string, paced: boolean): readonly JobProcess[] => [
-      scene.nodeJob({ address, steps, paced, learningRate: 0.4, snapshotEvery: 2 }),
-      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, learningRate: 0.5, snapshotEvery: 2 })]),
+      scene.nodeJob({ address, steps, paced, snapshotEvery: 2 }),
+      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, snapshotEvery: 2 })]),
     ];
     const began = performance.now();
     const calm = await scene.service({ dataDir: scene.path('calm') });

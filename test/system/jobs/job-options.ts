@@ -10,6 +10,8 @@ export interface JobOptions {
   readonly pauseMs?: number;
   /** Reads from standard input up to which step it may go, a line each; the end of the input sets it free. */
   readonly paced?: boolean;
+  /** Trains without a probe. */
+  readonly bare?: boolean;
   /** Logs NaN as its loss from this step on. */
   readonly nanFrom?: number;
   /** Python only: shifts the clock of the process by so many seconds. */

@@ -7,11 +7,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { exportOnnx, mlp } from '#graph/index.js';
 import { createRandom } from '#math/random.js';
-import { attach } from '#probe-node/index.js';
+import { attach, type Run } from '#probe-node/index.js';
 import { Allowance, type JobOptions, say } from './job-options.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as JobOptions;
-const { address, steps, learningRate = 1.2, snapshotEvery = 4, pauseMs = 2, nanFrom } = options;
+const { address, steps, learningRate = 0.4, snapshotEvery = 4, pauseMs = 2, nanFrom } = options;
 const inputs = 4;
 const hidden = 12;
 const examples = 48;
@@ -62,27 +62,29 @@ const tensors = () => [
   { name: 'layer2.bias', shape: [1], data: Float32Array.from(b2) },
 ];
 
-const run = attach({
-  address,
-  name: options.name ?? 'node job',
-  project: 'system tests',
-  optimizer: { name: 'sgd', learningRate },
-  loss: { kind: 'mse', halved: true },
-  plannedSteps: steps,
-  model: {
-    format: 'onnx',
-    graph: exportOnnx(mlp({ sizes: [inputs, hidden, 1], activation: 'tanh' })),
-    parameters: tensors().map(({ name }) => name),
-  },
-  train: {
-    x: { shape: [examples, inputs], data: Float32Array.from(x) },
-    y: { shape: [examples, 1], data: Float32Array.from(y) },
-  },
-  snapshotEvery,
-  drainMs: 90_000,
-  maxRetryMs: 500,
-});
-void run.attached.then((attached) => say({ run: attached?.runId ?? null }));
+const watch = (): Run =>
+  attach({
+    address,
+    name: options.name ?? 'node job',
+    project: 'system tests',
+    optimizer: { name: 'sgd', learningRate },
+    loss: { kind: 'mse', halved: true },
+    plannedSteps: steps,
+    model: {
+      format: 'onnx',
+      graph: exportOnnx(mlp({ sizes: [inputs, hidden, 1], activation: 'tanh' })),
+      parameters: tensors().map(({ name }) => name),
+    },
+    train: {
+      x: { shape: [examples, inputs], data: Float32Array.from(x) },
+      y: { shape: [examples, 1], data: Float32Array.from(y) },
+    },
+    snapshotEvery,
+    drainMs: 90_000,
+    maxRetryMs: 500,
+  });
+const run = options.bare === true ? undefined : watch();
+void run?.attached.then((attached) => say({ run: attached?.runId ?? null }));
 
 const allowance = new Allowance(options.paced ?? false);
 for (let step = 0; step < steps; step++) {
@@ -90,13 +92,13 @@ for (let step = 0; step < steps; step++) {
   const { loss, gradient } = lossAndGradient();
   const shown = nanFrom !== undefined && step >= nanFrom ? Number.NaN : loss;
   const norm = Math.hypot(...gradient.flatMap((part) => [...part]));
-  run.step({ loss: shown, lr: learningRate, 'gradient.norm': norm, odd: step % 3 === 0 ? -Infinity : step, snapshot: tensors });
+  run?.step({ loss: shown, lr: learningRate, 'gradient.norm': norm, odd: step % 3 === 0 ? -Infinity : step, snapshot: tensors });
   for (const [k, part] of [w1, b1, w2, b2].entries()) {
     for (let i = 0; i < part.length; i++) part[i]! -= learningRate * gradient[k]![i]!;
   }
   say({ step });
   await wait(pauseMs);
 }
-const report = await run.end('finished');
-say({ steps, delivered: report.delivered });
+const report = await run?.end('finished');
+say({ steps, delivered: report?.delivered ?? false });
 allowance.close();

@@ -21,7 +21,7 @@ import torch  # noqa: E402
 import stagewatch  # noqa: E402
 
 STEPS = options["steps"]
-LEARNING_RATE = options.get("learningRate", 0.7)
+LEARNING_RATE = options.get("learningRate", 0.5)
 NAN_FROM = options.get("nanFrom", math.inf)
 PAUSE_S = options.get("pauseMs", 2) / 1000
 allowed = -1 if options.get("paced") else math.inf
@@ -47,11 +47,13 @@ model = torch.nn.Sequential(torch.nn.Linear(5, 16), torch.nn.Tanh(), torch.nn.Li
 optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
 loss_of = torch.nn.MSELoss()
 
-run = stagewatch.attach(
-    model, optimizer, loss=loss_of, train=(x, y), val=(x[:16], y[:16]), name=options.get("name", "torch job"),
-    project="system tests", planned_steps=STEPS, address=options["address"], snapshot_every=options.get("snapshotEvery", 4),
-    drain_seconds=90, quiet=True,
-)
+run = None
+if not options.get("bare"):
+    run = stagewatch.attach(
+        model, optimizer, loss=loss_of, train=(x, y), val=(x[:16], y[:16]), name=options.get("name", "torch job"),
+        project="system tests", planned_steps=STEPS, address=options["address"],
+        snapshot_every=options.get("snapshotEvery", 4), drain_seconds=90, quiet=True,
+    )
 
 
 def announce():
@@ -59,7 +61,8 @@ def announce():
     say({"run": run.id})
 
 
-threading.Thread(target=announce, daemon=True).start()
+if run is not None:
+    threading.Thread(target=announce, daemon=True).start()
 for step in range(STEPS):
     until(step)
     optimizer.zero_grad()
@@ -68,7 +71,8 @@ for step in range(STEPS):
     norm = math.sqrt(sum(float((p.grad**2).sum()) for p in model.parameters()))
     optimizer.step()
     shown = math.nan if step >= NAN_FROM else loss.item()
-    run.step(loss=shown, odd=-math.inf if step % 3 == 0 else float(step), **{"gradient.norm": norm})
+    if run is not None:
+        run.step(loss=shown, odd=-math.inf if step % 3 == 0 else float(step), **{"gradient.norm": norm})
     say({"step": step})
     time.sleep(PAUSE_S)
-say({"steps": STEPS, "delivered": run.finish()})
+say({"steps": STEPS, "delivered": run is not None and run.finish()})
