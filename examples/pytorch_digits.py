@@ -21,9 +21,9 @@ import stagewatch
 
 TRAIN_EXAMPLES = 1500
 WIDTH = 100
-# Found by trying: at 0.5 the sharpness stalls below 2/η for long, at 1.0 it is there within seconds.
+# Found by trying: at 0.5 the sharpness stalls below 2/η for long; at 0.8 it gets there after about 830 steps and stays.
 LEARNING_RATE = 0.8
-STEPS = 6000
+STEPS = 5000
 
 
 def digits():

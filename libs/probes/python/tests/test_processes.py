@@ -11,6 +11,10 @@ import time
 
 import pytest
 
+# CPython 3.12.0 and 3.12.1 let no thread begin once the main thread has ended (gh-113964): there the end of the process
+# delivers only what an open stream can carry.
+pytestmark = pytest.mark.skipif((3, 12, 0) <= sys.version_info[:3] < (3, 12, 2), reason="left out: gh-113964")
+
 PRELUDE = """
 import os, sys, time
 import numpy as np

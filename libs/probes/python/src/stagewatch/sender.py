@@ -248,7 +248,8 @@ class Sender:
             blob = self._upload(client, BLOB_KIND_SNAPSHOT, f"step-{item.step}-{entry.sequence}", data)
             fill_snapshot(record.snapshot, blob, item)
             self._tries = 0
-        except (Refused, OSError, ValueError) as error:
+        except (Refused, OSError, ValueError, RuntimeError) as error:
+            # RuntimeError: the interpreter is ending and gives the transport no new thread; the stream still goes on.
             if isinstance(error, Refused) and error.refusal.code in _FATAL:
                 raise
             self._quiet.warn("upload", f"a snapshot was not taken by the service: {error}")
