@@ -68,7 +68,9 @@ def test_ctrl_c_is_an_interruption(service):
     service.wait_for(lambda: losses(service))
     process.send_signal(signal.SIGINT)
     rc, _, err = finish(process)
-    assert rc != 0 and "KeyboardInterrupt" in err and "stagewatch" not in err
+    # The interrupt may arrive inside `run.step`, whose frame is then in the traceback; but nothing is to be said about it.
+    assert rc != 0 and "KeyboardInterrupt" in err
+    assert "delivered" not in err and "training goes on" not in err and "Exception ignored" not in err, err
     assert service.bodies("end")[0].end.status == "interrupted"
     assert losses(service) == [float(t) for t in range(len(losses(service)))]
 
