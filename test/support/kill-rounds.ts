@@ -94,11 +94,15 @@ async function openStreams({ url }: { readonly url: string }): Promise<number> {
   return Number(/^stagewatch_streams (\d+)/m.exec(metrics)?.[1]);
 }
 
+/** The Node job logs four numbers a step, the other one three and the learning rate once. */
+const rowsOf = { node: (steps: number) => 4 * steps, torch: (steps: number) => 3 * steps + 1 } as const;
+
 async function finish(jobs: readonly JobProcess[], service: { readonly url: string }): Promise<readonly WatchedJob[]> {
   return Promise.all(
     jobs.map(async (job, i) => {
+      const name = i === 0 ? 'node' : 'torch';
       const end = await job.exited;
-      return { name: i === 0 ? 'node' : 'torch', end, picture: await runPicture(service, await job.run) };
+      return { name, end, picture: await runPicture(service, await job.run, rowsOf[name](end.steps)) };
     }),
   );
 }

@@ -16,8 +16,16 @@ export interface RunPicture {
   readonly instruments: readonly string[];
 }
 
-/** Waits until the judge has told the end of the run, and looks. */
-export async function runPicture(service: Pick<ServiceProcess, 'url'>, run: string, timeoutMs = 60_000): Promise<RunPicture> {
+/**
+ * Waits until the judge has told the end of the run and the ledger, which nobody waits for, has written as many logged
+ * numbers as are expected; then looks.
+ */
+export async function runPicture(
+  service: Pick<ServiceProcess, 'url'>,
+  run: string,
+  expectedRows: number,
+  timeoutMs = 60_000,
+): Promise<RunPicture> {
   const where = `WHERE run = '${run}'`;
   const rows = <T>(sql: string): Promise<T[]> => sqlRows<T>(service, sql);
   const [head] = await eventually(
@@ -25,8 +33,14 @@ export async function runPicture(service: Pick<ServiceProcess, 'url'>, run: stri
     ([row]) => row !== undefined && row.status !== 'running',
     timeoutMs,
   );
-  const [counted] = await rows<{ rows: number; identities: number }>(
-    `SELECT toUInt32(count()) AS rows, toUInt32(uniqExact((attempt, rank, sequence, place))) AS identities FROM scalars ${where}`,
+  const counted = await eventually(
+    () =>
+      rows<{ rows: number; identities: number }>(
+        `SELECT toUInt32(count()) AS rows, toUInt32(uniqExact((attempt, rank, sequence, place))) AS identities
+          FROM scalars ${where}`,
+      ),
+    ([row]) => row !== undefined && row.rows >= expectedRows,
+    timeoutMs,
   );
   const scalars = await rows<{ at: string; value: string }>(
     `SELECT concat(name, ' ', toString(step)) AS at, toString(value) AS value FROM scalars ${where} ORDER BY sequence, place`,
@@ -44,7 +58,7 @@ export async function runPicture(service: Pick<ServiceProcess, 'url'>, run: stri
   );
   return {
     ...head!,
-    ...counted!,
+    ...counted[0]!,
     scalars: new Map(scalars.map(({ at, value }) => [at, value])),
     findings: findings.map(({ finding }) => finding),
     readings: new Map(readings.map(({ at, value, bound }) => [at, { value: Number(value), bound: Number(bound) }])),

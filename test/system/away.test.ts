@@ -15,16 +15,16 @@ const steps = 300 + Math.ceil((awaySeconds * 1000) / pauseMs);
 const python = findPython('the service away beside a PyTorch job', ['torch', 'grpc', 'google.protobuf', 'numpy']);
 
 const kinds = [
-  { kind: 'node', start: (scene: Scene, options: JobOptions) => scene.nodeJob(options) },
+  { kind: 'node', rows: 4 * steps, start: (scene: Scene, options: JobOptions) => scene.nodeJob(options) },
   ...(python === undefined
     ? []
-    : [{ kind: 'torch', start: (scene: Scene, options: JobOptions) => scene.torchJob(python, options) }]),
+    : [{ kind: 'torch', rows: 3 * steps + 1, start: (scene: Scene, options: JobOptions) => scene.torchJob(python, options) }]),
 ];
 
 it.each(kinds)(
   `the service is away for ${awaySeconds} s in the middle of a $kind job: training goes on, and all of it arrives later, in order`,
   { timeout: 90_000 + awaySeconds * 4000 },
-  ({ start }) =>
+  ({ start, rows }) =>
     withScene(async (scene) => {
       const ports = await freePorts();
       const options = { address: `127.0.0.1:${ports.grpc}`, steps, pauseMs, paced: true, snapshotEvery: 10 };
@@ -49,7 +49,7 @@ it.each(kinds)(
       await job.untilStep(steps - 51);
       job.release();
       await expectTheEnd(job);
-      const picture = await runPicture(second, run);
+      const picture = await runPicture(second, run, rows);
       expect(picture).toMatchObject({ status: 'finished', rows: picture.identities });
       expect(picture.findings.filter((finding) => /^(gap|lost|resumed) /.test(finding))).toEqual([]);
       expect(await inOrder(second, run)).toEqual(Array.from({ length: steps }, (_, step) => step));
