@@ -9,20 +9,21 @@ export interface CadenceWish {
 
 /** Twice as dense as the loosest schedule that the tagger's rules were tried with (a factor of 1.1). */
 const usual: CadenceWish = { everySteps: 1, factor: 1.05 };
-const sparse: CadenceWish = { everySteps: 5, factor: 1.03 };
+/** Never more than every fifth step, and still close enough to see the sharpness swing about its threshold. */
+const settled: CadenceWish = { everySteps: 5, factor: 1.03 };
 const dense: CadenceWish = { everySteps: 1, factor: 1.02 };
 const everyStep: CadenceWish = { everySteps: 1, factor: 1 };
 
 /**
  * How often the tagger would like to measure: every step for the ten after the start and after a jump of the learning
- * rate, densely where a stage is about to change, sparsely where nothing is expected. Undefined while it knows nothing.
+ * rate, densely where a stage is about to change, more sparsely where it has settled. Undefined while it knows nothing.
  */
 export function wishCadence(state: TaggerState, step: number): CadenceWish | undefined {
   if (state.stage === 'unknown') return undefined;
   if (state.stage === 'diverged') return { everySteps: 100, factor: 1.1 };
   if (step - state.clockStep < rules.earlySteps) return everyStep;
   if (state.stage === 'transient' || isAboutToChange(state)) return dense;
-  return state.stage === 'edge' || state.stage === 'late_decline' ? sparse : usual;
+  return state.stage === 'edge' || state.stage === 'late_decline' ? settled : usual;
 }
 
 function isAboutToChange(state: TaggerState): boolean {
