@@ -41,8 +41,12 @@ PAUSE_S = options.get("pauseMs", 2) / 1000
 allowed = -1 if options.get("paced") else math.inf
 
 
+saying = threading.Lock()
+
+
 def say(line):
-    print(json.dumps(line), flush=True)
+    with saying:
+        print(json.dumps(line), flush=True)
 
 
 def until(step):
