@@ -74,6 +74,16 @@ describe('what bad input gets', () => {
     ],
     ['a shape beyond all memory', () => tensor({ shape: [2 ** 31, 2 ** 31, 2 ** 31] }), { code: 'SHAPE_MISMATCH' }],
     [
+      'a sketch by an unknown method',
+      () => ({ sequence: 1, step: 1, sketch: { method: 'guess', seed: 1, parameters: 10, values: [1] } }),
+      { code: 'INVALID_ARGUMENT', field: 'batch.records[0].sketch.method', value: 'guess', expected: 'gaussian, count-sketch' },
+    ],
+    [
+      'a sketch of more numbers than the gradient has',
+      () => ({ sequence: 1, step: 1, sketch: { method: 'gaussian', seed: 1, parameters: 2, values: [1, 2, 3] } }),
+      { code: 'SHAPE_MISMATCH', field: 'batch.records[0].sketch.values', value: '3' },
+    ],
+    [
       'a name longer than the limit',
       () => scalars(['é'.repeat(101)]),
       { code: 'NAME_TOO_LONG', field: 'batch.records[0].scalars.names[0]', expected: 'at most 200 bytes' },

@@ -1,5 +1,5 @@
 import { checkLayout } from '#wire/tensors.js';
-import type { Gradient, Record as WireRecord, ScalarBatch, Snapshot } from '#wire/generated/messages.js';
+import type { Gradient, GradientSketch, Record as WireRecord, ScalarBatch, Snapshot } from '#wire/generated/messages.js';
 import { checkName, checkText, refuse, textLimits } from './checks.js';
 
 /** What earlier records of the same (attempt, rank) allow. */
@@ -30,6 +30,8 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
       return checkTensors(record.snapshot!, `${at}.snapshot`, context);
     case 'gradient':
       return checkTensors(record.gradient!, `${at}.gradient`, context);
+    case 'sketch':
+      return checkSketch(record.sketch!, `${at}.sketch`);
     case 'gap': {
       const { firstSequence, lastSequence, reason } = record.gap!;
       checkText(reason, `${at}.gap.reason`, textLimits.reasonBytes);
@@ -64,7 +66,7 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
     case undefined:
       refuse('INVALID_ARGUMENT', 'the record has no body that this service knows', {
         field: at,
-        expected: 'scalars, snapshot, gradient, gap, heartbeat or end',
+        expected: 'scalars, snapshot, gradient, sketch, gap, heartbeat or end',
       });
   }
 }
@@ -96,6 +98,27 @@ function checkScalars(batch: ScalarBatch, newest: number, at: string, context: R
         expected: `at most ${newest}, the step of the record`,
       });
     }
+  }
+}
+
+const sketchMethods = ['gaussian', 'count-sketch'];
+const maxSketchValues = 65_536;
+
+function checkSketch({ method, parameters, values }: GradientSketch, at: string): void {
+  if (!sketchMethods.includes(method)) {
+    refuse('INVALID_ARGUMENT', 'unknown method of a sketch', {
+      field: `${at}.method`,
+      value: method.slice(0, 100),
+      expected: sketchMethods.join(', '),
+    });
+  }
+  const most = Math.min(maxSketchValues, parameters);
+  if (values.length === 0 || values.length > most) {
+    refuse('SHAPE_MISMATCH', 'wrong number of values in a sketch', {
+      field: `${at}.values`,
+      value: String(values.length),
+      expected: `1 to ${most}, and fewer than parameters`,
+    });
   }
 }
 

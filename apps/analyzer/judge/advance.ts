@@ -99,6 +99,9 @@ function record(memory: RunMemory, record: WireRecord, cause: Cause, measured: M
     case 'gradient':
       // Nothing measures gradients yet; their bytes are not kept for nothing.
       return quiet(discard(at, record));
+    case 'sketch':
+      // Nothing measures sketches yet.
+      return quiet(at);
     case 'gap': {
       const { points, snapshots, firstSequence, lastSequence, reason } = record.gap!;
       const records = points + snapshots > 0 || lastSequence === 0 ? 0 : lastSequence - firstSequence + 1;

@@ -12,7 +12,8 @@ export interface Record {
   gap?: Gap;
   heartbeat?: Heartbeat;
   end?: End;
-  body?: 'scalars' | 'snapshot' | 'gradient' | 'gap' | 'heartbeat' | 'end';
+  sketch?: GradientSketch;
+  body?: 'scalars' | 'snapshot' | 'gradient' | 'gap' | 'heartbeat' | 'end' | 'sketch';
 }
 
 export interface ScalarBatch {
@@ -40,6 +41,13 @@ export interface Snapshot {
 export interface Gradient {
   blob: string;
   tensors: TensorLayout[];
+}
+
+export interface GradientSketch {
+  method: string;
+  seed: number;
+  parameters: number;
+  values: number[];
 }
 
 export interface Gap {
@@ -293,6 +301,7 @@ export interface Messages {
   TensorLayout: TensorLayout;
   Snapshot: Snapshot;
   Gradient: Gradient;
+  GradientSketch: GradientSketch;
   Gap: Gap;
   Heartbeat: Heartbeat;
   End: End;
