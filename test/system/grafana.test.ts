@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { packageRoot } from '#runtime/package-root.js';
+import { expandGrafana, type GrafanaRequest } from '../grafana-macros.js';
+import { eventually, sqlRows, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+
+/** The committed bundle over a run that was really trained, through the port that the data source names. */
+interface Target {
+  readonly rawSql: string;
+}
+interface Dashboard {
+  readonly panels: readonly { readonly title: string; readonly targets?: readonly Target[] }[];
+  readonly annotations: { readonly list: readonly { readonly name: string; readonly target: Target }[] };
+}
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly data: readonly { readonly model: Partial<Target> }[] }[] }[];
+}
+
+const read = (path: string): string => readFileSync(join(packageRoot, 'grafana', path), 'utf8');
+const dashboard = JSON.parse(read('dashboards/run.json')) as Dashboard;
+const alerts = (parse(read('provisioning/alerting/rules.yaml')) as Rules).groups
+  .flatMap((group) => group.rules)
+  .flatMap((rule) => rule.data)
+  .flatMap(({ model }) => model.rawSql ?? []);
+
+describe('Grafana bundle - over a real run', () => {
+  let dataDir = '';
+  let service: ServiceProcess;
+  let request: GrafanaRequest;
+
+  beforeAll(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'stagewatch-grafana-'));
+    service = await startServiceProcess({ dataDir });
+    const script = join(packageRoot, 'dist/libs/lab/demo-job.js');
+    const job = spawn(process.execPath, [script, '--address', service.address, '--steps', '800', '--pace-ms', '4'], {
+      stdio: 'ignore',
+    });
+    await once(job, 'exit');
+    const runs = await eventually(
+      () => sqlRows<{ run: string; status: string }>(service, 'SELECT run, status FROM runs'),
+      ([row]) => row?.status === 'finished',
+    );
+    const now = Date.now();
+    request = { fromMs: now - 600_000, toMs: now + 60_000, intervalMs: 1000, variables: { run: [runs[0]!.run] } };
+  }, 120_000);
+
+  afterAll(async () => {
+    await service?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  async function rows(sql: string): Promise<readonly unknown[]> {
+    const answer = await fetch(`http://127.0.0.1:${service.ports.clickhouse}/?database=stagewatch&default_format=JSON`, {
+      method: 'POST',
+      body: expandGrafana(sql, request),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text);
+    return (JSON.parse(text) as { data: readonly unknown[] }).data;
+  }
+
+  const panels = dashboard.panels.flatMap((panel) =>
+    (panel.targets ?? []).map((target) => [panel.title, target.rawSql] as const),
+  );
+  /** What is wrong with a run: a healthy one shows nothing there. */
+  const ofTrouble = (title: string): boolean => /not finite/i.test(title);
+
+  it.each(panels.filter(([title]) => !ofTrouble(title)))('panel %s shows something', async (_, sql) => {
+    expect((await rows(sql)).length).toBeGreaterThan(0);
+  });
+
+  it.each(panels.filter(([title]) => ofTrouble(title)))('panel %s is empty', async (_, sql) => {
+    expect(await rows(sql)).toEqual([]);
+  });
+
+  it('the stages of the run are bands: transient, saturation, sharpening and edge once each', async () => {
+    const counts = await Promise.all(
+      dashboard.annotations.list
+        .filter(({ name }) => name.startsWith('Stage '))
+        .map(async ({ name, target }) => [name, (await rows(target.rawSql)).length] as const),
+    );
+    expect(counts.filter(([, count]) => count > 0)).toHaveLength(4);
+    expect(counts.every(([, count]) => count <= 1)).toBe(true);
+  });
+
+  it.each(alerts)('alert query %#: a healthy run does not fire', async (sql) => {
+    const values = (await rows(sql)) as readonly { readonly diverged: number }[];
+    expect(values.filter(({ diverged }) => diverged > 0)).toEqual([]);
+  });
+});
