@@ -6,7 +6,7 @@ import type { Config } from '#runtime/config.js';
 import { sleep } from '#runtime/retry.js';
 import { ServiceClient } from '../client.js';
 import { exitCodes, type Command, type Io } from '../command.js';
-import { startService, type Service } from '../service.js';
+import type { Service } from '../service.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
 import { stageName } from '../stage-names.js';
 import { findingLine, followFindings } from './findings.js';
@@ -30,6 +30,7 @@ export const demoCommand: Command = {
     const { io, flags } = invocation;
     const config = serviceConfig(invocation, { STAGEWATCH_LOG_LEVEL: 'warn' });
     const startedMs = performance.now();
+    const { startService } = await import('../service.js');
     const service = await startService(config);
     try {
       io.out(announcement(service, config, performance.now() - startedMs));

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
-import { describeExecutors } from '#analyzer/index.js';
+import type { describeExecutors } from '#analyzer/index.js';
 import { exitCodes, type Command, type Io } from '../command.js';
-import { checkDataFolder, checkPorts, checkStores, type Check } from '../doctor-checks.js';
+import type { Check } from '../doctor-checks.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
 import { table } from '../table.js';
 import { packageVersions, version } from '../version.js';
@@ -17,10 +17,12 @@ export const doctorCommand: Command = {
     const { io, flags } = invocation;
     const config = serviceConfig(invocation);
     if (flags['json'] !== true) io.err('Trying the stores…\n');
-    const report = {
+    const analyzer = await import('#analyzer/index.js');
+    const { checkDataFolder, checkPorts, checkStores } = await import('../doctor-checks.js');
+    const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
       machine: `${process.platform} ${process.arch}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
-      executors: await describeExecutors(),
+      executors: await analyzer.describeExecutors(),
       stores: await checkStores(),
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { exitCodes, type Command } from '../command.js';
-import { startService, type Service } from '../service.js';
+import type { Service } from '../service.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
 import type { Config } from '#runtime/config.js';
 
@@ -15,6 +15,8 @@ export const upCommand: Command = {
     const { io } = invocation;
     const config = serviceConfig(invocation);
     const startedMs = performance.now();
+    // Only here: the commands that ask a running service should not wait for Nest, chDB and ONNX Runtime to load.
+    const { startService } = await import('../service.js');
     const service = await startService(config);
     io.out(announcement(service, config, performance.now() - startedMs));
     if (!io.signal.aborted) await once(io.signal, 'abort');
