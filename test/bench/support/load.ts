@@ -27,38 +27,45 @@ export function scalarRecord(sequence: number, firstStep: number, points: number
   return codec('Record').encode({ sequence, step, clientTimeMs: Date.now(), scalars: { names, nameIndex, steps, values } });
 }
 
-/** Sends records as fast as acknowledgements allow; answers when all are acknowledged. */
-export function sendRecords(
-  run: BenchRun,
-  records: Iterable<Uint8Array>,
-  last: number,
-  onAcknowledged?: (sequence: number) => void,
-): Promise<void> {
+/** What `sendRecords` sends next: a record, nothing yet, or nothing any more. */
+export type NextRecord = Uint8Array | 'later' | 'end';
+
+/** Sends records as fast as acknowledgements and their source allow; answers how many were acknowledged. */
+export function sendRecords(run: BenchRun, next: () => NextRecord): Promise<number> {
   const windowRecords = 64;
+  const laterMs = 2;
   const stream = run.client.streamRecords();
-  const source = records[Symbol.iterator]();
-  let onTheWay = 0;
+  let sent = 0;
   let acknowledged = 0;
+  let ended = false;
+  let waiting = false;
   return new Promise((resolve, reject) => {
+    const again = (): void => {
+      waiting = false;
+      pump();
+    };
     const pump = (): void => {
-      while (onTheWay < windowRecords) {
-        const next = source.next();
-        if (next.done === true) return;
-        onTheWay++;
-        if (!stream.write({ serialized: [next.value] })) return void stream.once('drain', pump);
+      while (!ended && !waiting && sent - acknowledged < windowRecords) {
+        const record = next();
+        if (record === 'end') ended = true;
+        else if (record === 'later') {
+          waiting = true;
+          setTimeout(again, laterMs);
+        } else {
+          sent++;
+          if (stream.write({ serialized: [record] })) continue;
+          waiting = true;
+          stream.once('drain', again);
+        }
       }
+      if (!ended || acknowledged < sent) return;
+      stream.end();
+      resolve(acknowledged);
     };
     stream.on('error', reject);
     stream.on('data', (message) => {
-      if (message.welcome !== undefined) pump();
-      if (message.acknowledgement === undefined) return;
-      const { sequence } = message.acknowledgement;
-      onTheWay -= sequence - acknowledged;
-      acknowledged = sequence;
-      onAcknowledged?.(sequence);
-      if (sequence < last) return pump();
-      stream.end();
-      resolve();
+      acknowledged = message.acknowledgement?.sequence ?? acknowledged;
+      pump();
     });
     stream.write({ hello: { runId: run.attached.runId, attempt: run.attached.attempt, rank: 0, instanceId: run.instance } });
   });
