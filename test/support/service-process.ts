@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#runtime/package-root.js';
 
@@ -27,8 +28,8 @@ export interface ServiceProcess {
 export interface LaunchedService extends ServiceProcess {
   /** Rejects when it ends before it is ready. */
   readonly ready: Promise<void>;
-  /** The exit code; null after a signal that it could not hear. */
-  readonly exited: Promise<number | null>;
+  /** The exit code as a shell tells it: 128 and the signal's number after a signal that ended it. */
+  readonly exited: Promise<number>;
   /** Without waiting for what comes of it. */
   signal(signal: NodeJS.Signals): void;
 }
@@ -68,7 +69,9 @@ export function launchService(options: ServiceOptions & { readonly ports: Ports 
     address: `127.0.0.1:${ports.grpc}`,
     pid: child.pid!,
     ready,
-    exited: once(child, 'close').then(([code]) => code as number | null),
+    exited: (once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>).then(
+      ([code, signal]) => code ?? 128 + constants.signals[signal!],
+    ),
     log: () => errors,
     kill: () => end(child, 'SIGKILL').then(() => undefined),
     stop: (signal = 'SIGINT') => end(child, signal),

@@ -92,7 +92,13 @@ for (let step = 0; step < steps; step++) {
   const { loss, gradient } = lossAndGradient();
   const shown = nanFrom !== undefined && step >= nanFrom ? Number.NaN : loss;
   const norm = Math.hypot(...gradient.flatMap((part) => [...part]));
-  run?.step({ loss: shown, lr: learningRate, 'gradient.norm': norm, odd: step % 3 === 0 ? -Infinity : step, snapshot: tensors });
+  run?.step({
+    loss: shown,
+    lr: learningRate,
+    'gradient.norm': norm,
+    odd: [-Infinity, Infinity, step][step % 3]!,
+    snapshot: tensors,
+  });
   for (const [k, part] of [w1, b1, w2, b2].entries()) {
     for (let i = 0; i < part.length; i++) part[i]! -= learningRate * gradient[k]![i]!;
   }

@@ -90,7 +90,7 @@ for step in range(STEPS):
     optimizer.step()
     shown = math.nan if step >= NAN_FROM else loss.item()
     if run is not None:
-        run.step(loss=shown, odd=-math.inf if step % 3 == 0 else float(step), **{"gradient.norm": norm})
+        run.step(loss=shown, odd=(-math.inf, math.inf, float(step))[step % 3], **{"gradient.norm": norm})
     say({"step": step})
     time.sleep(PAUSE_S)
 say({"steps": STEPS, "delivered": run is not None and run.finish()})
