@@ -5,6 +5,7 @@ import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openChdbClient, Reader } from './chdb-client.js';
+import { eraseRun } from './erase-run.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate } from './migrate.js';
@@ -115,10 +116,7 @@ export class EmbeddedStore implements Store {
       // A mutation looks at every part of its table, even for nothing.
       const [found] = await this.reader.rows(`SELECT count() FROM ${into} WHERE run = {run:String}`, { run });
       if (Number(found?.[0]) === 0) continue;
-      await this.writeClient.command({
-        query: `ALTER TABLE ${into} DELETE WHERE run = {run:String} SETTINGS mutations_sync = 1`,
-        query_params: { run },
-      });
+      await eraseRun(this.writeClient, into, run);
     }
   }
 
