@@ -30,14 +30,17 @@ export class Gathered {
   }
 }
 
-/** Everything into ClickHouse. Keys follow from the log, so rows that were written before a crash are written again in vain. */
+/**
+ * Everything into ClickHouse. Keys follow from the log, so rows that were written before a crash are written again in vain.
+ * The run's own row comes last: who reads that a run has finished finds everything that was measured of it.
+ */
 export async function writeRows(store: Store, run: string, memory: RunMemory, gathered: Gathered): Promise<void> {
   await Promise.all([
     store.write('readings', gathered.readings),
     store.write('findings', gathered.findings.map(findingRow)),
     store.write('instruments', gathered.instruments),
-    store.write('runs', [runRow(runBody(run, memory), gathered.last)]),
   ]);
+  await store.write('runs', [runRow(runBody(run, memory), gathered.last)]);
 }
 
 /** Tells the others, after the rows are in: alerts, pages, probes. A message that was published before is not stored again. */
