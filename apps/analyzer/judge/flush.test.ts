@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Store } from '#store/store.js';
 import { codec } from '#wire/codec.js';
-import type { AttachRunRequest } from '#wire/generated/messages.js';
 import { Gathered, writeRows } from './flush.js';
 import { newMemory } from './memory.js';
 
@@ -13,7 +12,7 @@ it('flush - the row of the run is written when all other rows are in', async () 
       done.push(table);
     },
   };
-  const attached = codec('AttachRunRequest').decode(codec('AttachRunRequest').encode({ name: 'a run' })) as AttachRunRequest;
+  const attached = codec('AttachRunRequest').decode(codec('AttachRunRequest').encode({ name: 'a run' }));
   await writeRows(slowTables as Store, 'r1', newMemory(attached, 1, 0, {}), new Gathered());
   expect(done).toHaveLength(4);
   expect(done.at(-1)).toBe('runs');
