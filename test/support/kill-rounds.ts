@@ -34,14 +34,14 @@ export interface KillOptions {
 /** In every third round it is killed so long after its start at most, ready or not. */
 const startMs = 1500;
 /** In the others, so long after both jobs stream again. */
-const streamingMs = 800;
+const streamingMs = 600;
 
 /** Two jobs stream while the service is killed again and again; the same jobs on a service of their own are the truth. */
 export function killRounds({ rounds, seed, python, steps }: KillOptions): Promise<KillReport> {
   return withScene(async (scene) => {
     const start = (address: string, paced: boolean): readonly JobProcess[] => [
-      scene.nodeJob({ address, steps, paced, snapshotEvery: 2 }),
-      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, snapshotEvery: 2 })]),
+      scene.nodeJob({ address, steps, paced, snapshotEvery: 5 }),
+      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, snapshotEvery: 5 })]),
     ];
     const began = performance.now();
     const calm = await scene.service({ dataDir: scene.path('calm') });

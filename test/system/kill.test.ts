@@ -5,7 +5,7 @@ import { furthestReading } from '../support/run-picture.js';
 
 const rounds = Number(process.env['STAGEWATCH_KILL_ROUNDS'] ?? 20);
 const seed = Number(process.env['STAGEWATCH_KILL_SEED'] ?? 1);
-const steps = Math.max(400, 20 * rounds);
+const steps = Math.max(400, 100 * rounds);
 const python = findPython('kill -9 of the service beside a PyTorch job', ['torch', 'grpc', 'google.protobuf', 'numpy']);
 
 const logged = (names: readonly string[]): string[] =>
@@ -35,7 +35,7 @@ it(
       expect(picture.findings, name).toEqual(calm.findings);
       expect(picture.findings.length, 'a story worth comparing').toBeGreaterThan(4);
       expect([...picture.readings.keys()], name).toEqual([...calm.readings.keys()]);
-      expect(picture.readings.has(`sharpness  ${steps - 2}`), name).toBe(true);
+      expect(picture.readings.has(`sharpness  ${steps - 5}`), name).toBe(true);
       const { at, difference } = furthestReading(picture, calm);
       expect(difference, `${name}: ${at}`).toBeLessThanOrEqual(1e-3);
       expect(picture.instruments, name).toEqual(calm.instruments);
