@@ -11,7 +11,7 @@ import { quantile, report, type BenchRow } from './support/report.js';
 
 const rounds = Number(process.argv[2] ?? 100);
 const seed = Number(process.argv[3] ?? 1);
-const steps = Math.max(400, 100 * rounds);
+const steps = Math.min(4000, Math.max(400, 100 * rounds));
 
 const python = findPython('bench kill: the PyTorch job', ['torch', 'grpc', 'google.protobuf', 'numpy']);
 const began = performance.now();

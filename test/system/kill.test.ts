@@ -5,7 +5,7 @@ import { furthestReading } from '../support/run-picture.js';
 
 const rounds = Number(process.env['STAGEWATCH_KILL_ROUNDS'] ?? 20);
 const seed = Number(process.env['STAGEWATCH_KILL_SEED'] ?? 1);
-const steps = Math.max(400, 100 * rounds);
+const steps = Math.min(4000, Math.max(400, 100 * rounds));
 const python = findPython('kill -9 of the service beside a PyTorch job', ['torch', 'grpc', 'google.protobuf', 'numpy']);
 
 const logged = (names: readonly string[]): string[] =>
