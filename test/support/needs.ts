@@ -31,9 +31,11 @@ export function findChromium(what: string): string | undefined {
 /** A Python that imports the modules; the first `python3` on the path need not be the one that sees Debian's packages. */
 export function findPython(what: string, modules: readonly string[]): string | undefined {
   const candidates = [join(packageRoot, '.cache/py/bin/python'), '/usr/bin/python3', 'python3'];
+  // Found, not imported: PyTorch takes seconds, and one that is there and broken should fail the test.
+  const look = 'import sys, importlib.util as u; sys.exit(not all(u.find_spec(name) for name in sys.argv[1:]))';
   for (const python of candidates) {
     try {
-      execFileSync(python, ['-c', modules.map((module) => `import ${module}`).join('\n') || 'pass'], { stdio: 'ignore' });
+      execFileSync(python, ['-c', look, ...modules], { stdio: 'ignore' });
       return python;
     } catch {
       // The next one may see more.
