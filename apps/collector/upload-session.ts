@@ -132,17 +132,17 @@ export class UploadSession {
       this.hashed.bytes += data.length;
     }
     this.at += data.length;
-    this.write(offset, data);
+    this.write(offset, data, crc);
     while (this.pendingBytes > maxPendingBytes && this.failure === undefined) {
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
     if (this.at - this.reportedBytes >= reportBytes) this.reporting ??= this.report();
   }
 
-  private write(offset: number, data: Buffer): void {
+  private write(offset: number, data: Buffer, crc: number): void {
     this.pendingBytes += data.length;
     this.lastWrite = this.upload
-      .write(offset, data)
+      .write(offset, data, crc)
       .then(() => this.parts.metrics.blobBytes.inc(data.length))
       .catch((error: unknown) => {
         this.failure ??= { error };

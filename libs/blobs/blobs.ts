@@ -25,10 +25,10 @@ export interface Upload {
   readonly crc32: number;
   /**
    * `offset` must be where the last write ended. May be called again before it resolves; writes keep their order, and a
-   * few at a time are the fastest. `data` must not change until it resolves. Throws {@link StorageFull}: then the upload
+   * few at a time are the fastest. `data` must not change until it resolves. `crc32` is that of `data`, where the caller knows it. Throws {@link StorageFull}: then the upload
    * is over, and can be taken up when there is space.
    */
-  write(offset: number, data: Uint8Array): Promise<void>;
+  write(offset: number, data: Uint8Array, crc32?: number): Promise<void>;
   /** Syncs; answers the new durable offset. */
   sync(): Promise<number>;
   /** Syncs, compares length and CRC-32, makes the blob appear. Throws {@link ChecksumMismatch} and forgets the bytes. */

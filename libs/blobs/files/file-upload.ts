@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { FileHandle } from 'node:fs/promises';
 import { ChecksumMismatch, OffsetMismatch, UploadSuperseded, type Upload } from '../blobs.js';
+import { CrcJoin } from './crc-join.js';
 import { assertRoom, translate } from './disk.js';
 
 const mib = 1024 * 1024;
@@ -56,6 +57,7 @@ export class FileUpload implements Upload {
   private syncing: Promise<void> | undefined;
   private failure: unknown;
   private ending: Promise<void> | undefined;
+  private readonly join = new CrcJoin();
 
   constructor(private readonly parts: UploadParts) {
     this.accepted = this.written = this.durable = { bytes: parts.writtenBytes, crc32: parts.crc32 };
@@ -70,7 +72,7 @@ export class FileUpload implements Upload {
     return this.durable.crc32;
   }
 
-  write(offset: number, data: Uint8Array): Promise<void> {
+  write(offset: number, data: Uint8Array, dataCrc32 = crc32(data)): Promise<void> {
     try {
       this.assertOpen();
       if (offset !== this.accepted.bytes) throw new OffsetMismatch(`expected offset ${this.accepted.bytes}, not ${offset}`);
@@ -81,7 +83,10 @@ export class FileUpload implements Upload {
       return Promise.reject(error);
     }
     if (data.length === 0) return Promise.resolve();
-    const prefix = { bytes: offset + data.length, crc32: crc32(data, this.accepted.crc32) };
+    const prefix = {
+      bytes: offset + data.length,
+      crc32: this.join.append(this.accepted.crc32, dataCrc32, data.length),
+    };
     this.accepted = prefix;
     return new Promise((resolve, reject) => {
       this.queue.push({ data, prefix, resolve, reject });
