@@ -1,4 +1,4 @@
-import type { Graph, LinearizedGraph, Shape } from '#graph/index.js';
+import { fixedSize, freeAxes, isFree, type Graph, type LinearizedGraph, type Shape } from '#graph/index.js';
 
 const bytesPerNumber = 4;
 /** Of the budget: for what one run holds while it computes; the rest is for what is kept between products. */
@@ -34,10 +34,10 @@ export function planMemory(linearized: LinearizedGraph, examples: number, memory
 /** Of all values that grow with the number of examples, for one example. */
 function runningBytes(graph: Graph): number {
   return [...graph.inputs, ...graph.nodes]
-    .filter(({ shape }) => shape.includes('batch'))
+    .filter(({ shape }) => shape.some(isFree))
     .reduce((sum, { shape }) => sum + bytes(shape, 1), 0);
 }
 
 function bytes(shape: Shape, examples: number): number {
-  return shape.reduce<number>((product, dim) => product * (dim === 'batch' ? examples : dim), bytesPerNumber);
+  return fixedSize(shape) * bytesPerNumber * examples ** freeAxes(shape);
 }

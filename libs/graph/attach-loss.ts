@@ -4,7 +4,7 @@ import { UnsupportedModel } from './errors.js';
 import type { Graph, GraphOutput, LossSpec } from './graph.js';
 import type { Value } from './op.js';
 import { operandOf } from './ops/patterns.js';
-import { showShape } from './shapes.js';
+import { isFree, showShape } from './shapes.js';
 
 /**
  * Makes a training graph of a forward graph: one more input, the target, and the outputs `loss` (the SUM over the examples
@@ -49,7 +49,7 @@ function onlyOutput(forward: Graph): GraphOutput {
 
 function checkPrediction({ shape }: Value, { kind }: LossSpec): void {
   const expected = kind === 'cross-entropy' ? '[batch, classes]' : '[batch, outputs …]';
-  const fits = shape[0] === 'batch' && !shape.slice(1).includes('batch') && (kind === 'mse' || shape.length === 2);
+  const fits = shape[0] === 'batch' && !shape.slice(1).some(isFree) && (kind === 'mse' || shape.length === 2);
   if (!fits)
     throw new UnsupportedModel(`A loss of an output of shape ${showShape(shape)}`, {
       field: 'output',

@@ -3,7 +3,19 @@
  * and each op's own rules of simplification are applied as it is used; so a graph that was built is already clean, and the
  * same calls give the same graph.
  */
-import type { Attributes, Graph, GraphConstant, GraphInput, GraphNode, GraphOutput, Role, Shape } from './graph.js';
+import type {
+  Attributes,
+  ConstantData,
+  DType,
+  Graph,
+  GraphConstant,
+  GraphInput,
+  GraphNode,
+  GraphOutput,
+  Role,
+  Shape,
+  ValueType,
+} from './graph.js';
 import { elements } from './reference-tensor.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
@@ -36,14 +48,15 @@ export class GraphBuilder implements Emit {
   input(input: GraphInput): Value {
     const key = `input ${input.name}`;
     if (this.#values.has(key)) throw new Error(`There are two inputs '${input.name}'`);
-    const value = this.#create(key, input.shape, { kind: 'input', input });
+    const value = this.#create(key, input, { kind: 'input', input });
     this.#inputs.push(value);
     return value;
   }
 
-  constant(shape: readonly number[], data: Float32Array | Float64Array): Value {
+  constant(shape: readonly number[], data: ConstantData, dtype: DType = 'float32'): Value {
     if (data.length !== elements(shape)) throw new Error(`${data.length} numbers do not fill [${shape.join(', ')}]`);
-    return this.#create(`constant [${shape.join(',')}] ${this.#contentKey(data)}`, shape, { kind: 'constant', data });
+    const key = `constant ${dtype} [${shape.join(',')}] ${this.#contentKey(data)}`;
+    return this.#create(key, { dtype, shape }, { kind: 'constant', data });
   }
 
   scalar(value: number): Value {
@@ -59,12 +72,13 @@ export class GraphBuilder implements Emit {
     const definition = opNamed(op);
     const inputs = definition.commutative ? given.toSorted((a, b) => a.index - b.index) : given;
     const shape = definition.shape(inputs, attributes);
+    const dtype = definition.dtype?.(inputs, attributes) ?? 'float32';
     const simpler = this.#simplify
-      ? (this.#folded(op, inputs, attributes, shape) ?? definition.simplify?.(this, inputs, attributes))
+      ? (this.#folded(op, inputs, attributes, { dtype, shape }) ?? definition.simplify?.(this, inputs, attributes))
       : undefined;
     if (simpler !== undefined) return simpler;
     const key = `${op}(${inputs.map((input) => input.index).join(',')})${attributesKey(attributes)}`;
-    return this.#create(key, shape, { kind: 'op', op, inputs, attributes });
+    return this.#create(key, { dtype, shape }, { kind: 'op', op, inputs, attributes });
   }
 
   /** Copies a graph in. Inputs that are not bound become inputs of this one. Returns all its values by their names. */
@@ -77,7 +91,7 @@ export class GraphBuilder implements Emit {
     };
     for (const input of graph.inputs) values.set(input.name, bound.get(input.name) ?? this.input(input));
     for (const constant of graph.constants) {
-      values.set(constant.name, this.constant(constant.shape as readonly number[], constant.data));
+      values.set(constant.name, this.constant(constant.shape as readonly number[], constant.data, constant.dtype));
     }
     for (const node of graph.nodes) values.set(node.output, this.apply(node.op, node.inputs.map(get), node.attributes));
     for (const output of graph.outputs) values.set(output.name, get(output.value));
@@ -110,15 +124,15 @@ export class GraphBuilder implements Emit {
     return { inputs: graphInputs, constants, nodes, outputs: outputs.map((output) => namedOutput(output, names)) };
   }
 
-  #create(key: string, shape: Shape, source: Source): Value {
+  #create(key: string, { dtype, shape }: ValueType, source: Source): Value {
     const known = this.#values.get(key);
     if (known !== undefined) return known;
-    const value: Value = { index: this.#count++, dtype: 'float32', shape, source };
+    const value: Value = { index: this.#count++, dtype, shape, source };
     this.#values.set(key, value);
     return value;
   }
 
-  #folded(op: string, inputs: readonly Value[], attributes: Attributes, shape: Shape): Value | undefined {
+  #folded(op: string, inputs: readonly Value[], attributes: Attributes, { dtype, shape }: ValueType): Value | undefined {
     const size = sizeOf(shape);
     if (inputs.length === 0 || size === undefined || size > MAX_FOLDED_ELEMENTS || op === 'expand') return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>
@@ -126,10 +140,10 @@ export class GraphBuilder implements Emit {
     );
     if (tensors.length < inputs.length) return undefined;
     const fixed = shape as readonly number[];
-    return this.constant(fixed, opNamed(op).reference(tensors, attributes, fixed));
+    return this.constant(fixed, opNamed(op).reference(tensors, attributes, fixed), dtype);
   }
 
-  #contentKey(data: Float32Array | Float64Array): string {
+  #contentKey(data: ConstantData): string {
     if (data.length <= MAX_COMPARED_ELEMENTS) return data.join(',');
     const known = this.#arrays.get(data.buffer);
     const id = known ?? this.#arrayCount++;

@@ -1,7 +1,7 @@
 import { ProbeSetMismatch } from './errors.js';
 import type { Graph, GraphInput, ProbeSetShape, Role, Shape } from './graph.js';
 import { inputsOf } from './queries.js';
-import { showShape } from './shapes.js';
+import { isFree, showShape } from './shapes.js';
 
 /** Throws a ProbeSetMismatch that names what does not fit. The graph is a training graph. */
 export function checkProbeSet(training: Graph, set: ProbeSetShape): void {
@@ -26,7 +26,7 @@ const mismatch = (field: string, problem: string, value: string, expected: strin
   new ProbeSetMismatch(`The probe set's ${field} ${problem}: ${value}, expected ${expected}`, { field, value, expected });
 
 function checkShape(field: string, shape: readonly number[], expected: Shape): void {
-  const fits = shape.length === expected.length && expected.every((dim, axis) => dim === 'batch' || dim === shape[axis]);
+  const fits = shape.length === expected.length && expected.every((dim, axis) => isFree(dim) || dim === shape[axis]);
   if (!fits) throw mismatch(field, 'does not fit the model', showShape(shape), showShape(expected));
 }
 

@@ -15,6 +15,10 @@ const useOf = (value: Value): OpUse | undefined =>
     ? { definition: opNamed(value.source.op), inputs: value.source.inputs, attributes: value.source.attributes, output: value }
     : undefined;
 
+/** Nothing is derived through whole numbers and truth values. */
+const isMoving = (value: Value, { definition }: OpUse): boolean =>
+  value.dtype === 'float32' && isDifferentiable(definition.derivative);
+
 const inOrder = (values: Iterable<Value>): Value[] => [...values].sort((a, b) => a.index - b.index);
 
 /** The values among `all` (in order) through which one of `sources` has a derivative. */
@@ -22,7 +26,7 @@ function active(all: readonly Value[], sources: readonly Value[]): Set<Value> {
   const result = new Set(sources);
   for (const value of all) {
     const use = useOf(value);
-    if (use && isDifferentiable(use.definition.derivative) && use.inputs.some((input) => result.has(input))) result.add(value);
+    if (use && isMoving(value, use) && use.inputs.some((input) => result.has(input))) result.add(value);
   }
   return result;
 }
@@ -62,10 +66,12 @@ export function forward(e: Emit, results: readonly Value[], given: ReadonlyMap<V
   const tangents = new Map(given);
   for (const value of inOrder(reachable(results))) {
     const use = useOf(value);
-    if (use === undefined || tangents.has(value) || !isDifferentiable(use.definition.derivative)) continue;
+    if (use === undefined || tangents.has(value) || !isMoving(value, use)) continue;
+    const { derivative } = use.definition;
+    if (!isDifferentiable(derivative)) continue;
     const moved = use.inputs.map((input) => tangents.get(input));
     if (moved.every((tangent) => tangent === undefined)) continue;
-    const tangent = use.definition.derivative.jvp(e, use, moved);
+    const tangent = derivative.jvp(e, use, moved);
     if (tangent === undefined) continue;
     checkShape(`forward ${use.definition.name}`, tangent, value);
     tangents.set(value, tangent);

@@ -1,7 +1,7 @@
 /** One function for each op, so that rules read like formulas. Every op of the registry broadcasts as NumPy does. */
 import type { Shape } from './graph.js';
 import type { Emit, Value } from './op.js';
-import { sameShape } from './shapes.js';
+import { fixedSize, freeAxes, sameShape } from './shapes.js';
 
 export const add = (e: Emit, a: Value, b: Value): Value => e.apply('add', [a, b]);
 export const sub = (e: Emit, a: Value, b: Value): Value => e.apply('sub', [a, b]);
@@ -38,14 +38,9 @@ export const reduceSum = (e: Emit, x: Value, axes: readonly number[], keepDims =
 
 /** How many elements lie along these axes, as a value because one axis may be free. */
 export function countAlong(e: Emit, x: Value, axes: readonly number[]): Value {
-  let fixed = 1;
-  let free = false;
-  for (const axis of axes) {
-    const dim = x.shape[axis];
-    if (dim === 'batch') free = true;
-    else fixed *= dim ?? 1;
-  }
-  return free ? mul(e, batchSize(e), e.scalar(fixed)) : e.scalar(fixed);
+  const along = axes.map((axis) => x.shape[axis] ?? 1);
+  const fixed = e.scalar(fixedSize(along));
+  return freeAxes(along) > 0 ? mul(e, batchSize(e), fixed) : fixed;
 }
 
 export const reduceMean = (e: Emit, x: Value, axes: readonly number[], keepDims = false): Value =>

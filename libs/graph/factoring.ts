@@ -2,7 +2,7 @@
  * An emitter for tangents that multiplies factors which do not depend on the vector with each other, once per snapshot,
  * instead of with the tangent one after the other in each product: p ⊙ (q ⊙ t) becomes (p ⊙ q) ⊙ t.
  */
-import type { Attributes } from './graph.js';
+import type { Attributes, ConstantData, DType } from './graph.js';
 import { at } from './op.js';
 import type { Emit, Value } from './op.js';
 import { madeBy } from './ops/patterns.js';
@@ -36,8 +36,8 @@ export class FactoringEmit implements Emit {
     return this.#depends.get(value) ?? false;
   }
 
-  constant(shape: readonly number[], data: Float32Array | Float64Array): Value {
-    return this.#emit.constant(shape, data);
+  constant(shape: readonly number[], data: ConstantData, dtype?: DType): Value {
+    return this.#emit.constant(shape, data, dtype);
   }
 
   scalar(value: number): Value {

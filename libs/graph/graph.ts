@@ -5,11 +5,18 @@
  * results into parts), so a node is known by the value that it makes.
  */
 
-/** `float32` is a number: ONNX Runtime computes it in single precision and the reference interpreter in double. */
+/**
+ * `float32` is a number: executors compute it in single precision and the reference interpreter in double. The others are
+ * whole numbers (token ids, indices) and truth values (masks); nothing is derived through them.
+ */
 export type DType = 'float32' | 'int64' | 'bool';
 
-/** One axis may stay free: the number of examples in the chunk that is being worked on. */
-export type Dim = number | 'batch';
+/**
+ * One axis may stay free: the number of examples in the chunk that is being worked on. Merged with another axis, as
+ * `x.view(-1, d)` does with examples and tokens, it is a multiple of that number.
+ */
+export type FreeDim = 'batch' | `batch*${number}`;
+export type Dim = number | FreeDim;
 export type Shape = readonly Dim[];
 
 export interface ValueType {
@@ -39,7 +46,7 @@ export interface GraphInput extends ValueType {
 
 export type ConstantData = Float32Array | Float64Array;
 
-/** Row-major; a constant has no free axis. */
+/** Row-major; a constant has no free axis. Whole numbers and truth values (0, 1) are stored as numbers. */
 export interface GraphConstant extends ValueType {
   readonly name: string;
   readonly data: ConstantData;

@@ -1,5 +1,7 @@
 /** The front door of this room: a network as data, its derivatives, and the formats that it comes in and goes out in. */
 export type {
+  DType,
+  Dim,
   GradientGraph,
   Graph,
   GraphInput,
@@ -26,4 +28,4 @@ export { referenceTensor } from './reference-tensor.js';
 export type { ReferenceTensor } from './reference-tensor.js';
 export { runReference } from './run-reference.js';
 export type { ReferenceValues } from './run-reference.js';
-export { sizeOf } from './shapes.js';
+export { factorOf, fixedSize, freeAxes, isFree, sizeOf } from './shapes.js';

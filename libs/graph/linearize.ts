@@ -53,7 +53,7 @@ function cutTangent(products: readonly NamedValue[], isTangent: (value: Value) =
   };
   const make = (value: Value): Value => {
     const { source } = value;
-    if (source.kind === 'constant') return builder.constant(value.shape as readonly number[], source.data);
+    if (source.kind === 'constant') return builder.constant(value.shape as readonly number[], source.data, value.dtype);
     if (source.kind === 'input') return builder.input(source.input);
     return isTangent(value) || isKnown(value)
       ? builder.apply(source.op, source.inputs.map(copy), source.attributes)

@@ -1,6 +1,7 @@
 /** What an op says about itself. One file in `ops/` defines one op; `ops/registry.ts` lists them. */
-import type { Attribute, Attributes, GraphInput, Shape, ValueType } from './graph.js';
+import type { Attribute, Attributes, ConstantData, DType, GraphInput, Shape, ValueType } from './graph.js';
 import type { ReferenceTensor } from './reference-tensor.js';
+import type { TfjsKernel } from './tfjs-ops.js';
 
 /** A value while a graph is being built. The index grows with creation, so inputs come before what is made of them. */
 export interface Value extends ValueType {
@@ -10,13 +11,14 @@ export interface Value extends ValueType {
 
 export type Source =
   | { readonly kind: 'input'; readonly input: GraphInput }
-  | { readonly kind: 'constant'; readonly data: Float32Array | Float64Array }
+  | { readonly kind: 'constant'; readonly data: ConstantData }
   | { readonly kind: 'op'; readonly op: string; readonly inputs: readonly Value[]; readonly attributes: Attributes };
 
 /** What rules write graphs with; `emit.ts` has a function for each op. */
 export interface Emit {
   apply(op: string, inputs: readonly Value[], attributes?: Attributes): Value;
-  constant(shape: readonly number[], data: Float32Array | Float64Array): Value;
+  /** Of `float32` unless it is said otherwise. */
+  constant(shape: readonly number[], data: ConstantData, dtype?: DType): Value;
   scalar(value: number): Value;
 }
 
@@ -43,6 +45,7 @@ export interface PiecewiseConstantRule {
   readonly piecewiseConstant: string;
 }
 
+/** Whole numbers and truth values (0, 1) come and go as numbers. */
 export type Kernel = (inputs: readonly ReferenceTensor[], attributes: Attributes, outputShape: readonly number[]) => Float64Array;
 
 /** Collects ONNX nodes while a graph is written. */
@@ -82,17 +85,21 @@ export interface OnnxNode {
   unsupported(reason: string, expected?: string): Error;
 }
 
-export type OnnxReader = (e: Emit, node: OnnxNode) => Value;
+/** The node's value, or its values in order where it has several; `undefined` for one that cannot be had, which is an error only if it is used. */
+export type OnnxReader = (e: Emit, node: OnnxNode) => Value | readonly (Value | undefined)[];
 
 export interface OpDefinition {
   readonly name: string;
   /** Order of inputs does not matter. */
   readonly commutative?: boolean;
   readonly shape: (inputs: readonly ValueType[], attributes: Attributes) => Shape;
+  /** `float32` where nothing is said. */
+  readonly dtype?: (inputs: readonly ValueType[], attributes: Attributes) => DType;
   /** A cheaper value that is equal, if there is one. */
   readonly simplify?: (e: Emit, inputs: readonly Value[], attributes: Attributes) => Value | undefined;
   readonly derivative: DifferentiableRule | PiecewiseConstantRule;
   readonly reference: Kernel;
+  readonly tfjs: TfjsKernel;
   readonly onnx: {
     readonly write: (writer: OnnxWriter, node: WrittenNode) => void;
     /** ONNX operators that are read as this op, or as this op with a few others. */

@@ -1,7 +1,7 @@
 import type { Graph } from './graph.js';
 import { opNamed } from './ops/registry.js';
 import type { ReferenceTensor } from './reference-tensor.js';
-import { resolveShape, showShape } from './shapes.js';
+import { examplesOf, resolveShape, showShape } from './shapes.js';
 
 export type ReferenceValues = Readonly<Record<string, ReferenceTensor>>;
 
@@ -41,7 +41,7 @@ function examplesIn(graph: Graph, inputs: ReferenceValues): number | undefined {
   for (const { name, shape } of graph.inputs) {
     const given = inputs[name]?.shape;
     if (given === undefined) continue;
-    batch ??= given[shape.indexOf('batch')];
+    batch ??= examplesOf(shape, given);
     if (resolveShape(shape, batch).join() !== given.join()) {
       throw new Error(`Input '${name}' is ${showShape(given)} where ${showShape(shape)} is expected`);
     }

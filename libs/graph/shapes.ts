@@ -1,27 +1,44 @@
 import { UnsupportedModel } from './errors.js';
-import type { Dim, Shape } from './graph.js';
+import type { Dim, FreeDim, Shape } from './graph.js';
 
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 
-/** Number of elements; undefined when an axis is free. */
-export function sizeOf(shape: Shape): number | undefined {
-  let size = 1;
-  for (const dim of shape) {
-    if (dim === 'batch') return undefined;
-    size *= dim;
-  }
-  return size;
+export const isFree = (dim: Dim | undefined): dim is FreeDim => typeof dim === 'string';
+
+/** A free axis is the number of examples times this; a fixed axis is its own factor. */
+export const factorOf = (dim: Dim): number => (typeof dim === 'number' ? dim : dim === 'batch' ? 1 : Number(dim.slice(6)));
+
+export const freeDim = (factor: number): FreeDim => (factor === 1 ? 'batch' : `batch*${factor}`);
+
+/** The size of these axes as one: a fixed number, times the number of examples once for each free axis. */
+export const fixedSize = (shape: Shape): number => shape.reduce<number>((size, dim) => size * factorOf(dim), 1);
+export const freeAxes = (shape: Shape): number => shape.filter(isFree).length;
+
+/** These axes as one; undefined where two of them are free. */
+export function mergedDim(shape: Shape): Dim | undefined {
+  const free = freeAxes(shape);
+  if (free > 1) return undefined;
+  return free === 1 ? freeDim(fixedSize(shape)) : fixedSize(shape);
 }
+
+/** Number of elements; undefined when an axis is free. */
+export const sizeOf = (shape: Shape): number | undefined => (shape.some(isFree) ? undefined : fixedSize(shape));
 
 /** The free axis takes the number of examples. */
 export function resolveShape(shape: Shape, batch: number | undefined): number[] {
   return shape.map((dim) => {
-    if (dim !== 'batch') return dim;
+    if (!isFree(dim)) return dim;
     if (batch === undefined) throw new Error(`${showShape(shape)} needs a number of examples, and no input has a free axis`);
-    return batch;
+    return batch * factorOf(dim);
   });
+}
+
+/** The number of examples that makes `given` of `shape`; undefined when no axis is free. */
+export function examplesOf(shape: Shape, given: readonly number[]): number | undefined {
+  const axis = shape.findIndex(isFree);
+  return axis < 0 ? undefined : (given[axis] ?? Number.NaN) / factorOf(shape[axis] ?? 1);
 }
 
 function broadcastDim(a: Dim, b: Dim): Dim | undefined {

@@ -1,6 +1,7 @@
-import type { DType, Graph, GraphInput, Shape, ValueType } from '../graph.js';
+import type { ConstantData, DType, Graph, GraphInput, Shape, ValueType } from '../graph.js';
 import type { OnnxAttribute, OnnxWriter } from '../op.js';
 import { opNamed } from '../ops/registry.js';
+import { factorOf, isFree } from '../shapes.js';
 import { attributeType, elementType, encodeModel } from './proto.js';
 
 /** Written for ONNX Runtime 1.30, which runs opset 7 to 23; 17 is the newest that other runtimes of the last years know. */
@@ -19,7 +20,9 @@ const elementTypes: Readonly<Record<DType, number>> = {
  */
 export function exportOnnx(graph: Graph): Uint8Array {
   const writer = new GraphWriter(graph);
-  for (const { name, shape, data } of graph.constants) writer.tensor(name, shape as readonly number[], Float32Array.from(data));
+  for (const { name, shape, data, dtype } of graph.constants) {
+    writer.tensor(name, shape as readonly number[], typedData[dtype](data));
+  }
   const types = valueTypes(graph);
   const written = outputNames(graph);
   const nameOf = (value: string): string => written.get(value) ?? value;
@@ -65,8 +68,21 @@ function outputNames(graph: Graph): ReadonlyMap<string, string> {
 }
 
 function valueInfo(name: string, { dtype, shape }: ValueType): Record<string, unknown> {
-  const dim = shape.map((size) => (size === 'batch' ? { dimParam: 'batch' } : { dimValue: size }));
+  const dim = shape.map((size) => (isFree(size) ? { dimParam: size } : { dimValue: size }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
+}
+
+type TensorData = Float32Array | BigInt64Array | Uint8Array;
+
+const typedData: Readonly<Record<DType, (data: ConstantData) => TensorData>> = {
+  float32: (data) => Float32Array.from(data),
+  int64: (data) => BigInt64Array.from(data, (x) => BigInt(x)),
+  bool: (data) => Uint8Array.from(data),
+};
+
+function typeOf(data: TensorData): number {
+  if (data instanceof Float32Array) return elementType.float;
+  return data instanceof Uint8Array ? elementType.bool : elementType.int64;
 }
 
 class GraphWriter implements OnnxWriter {
@@ -81,7 +97,7 @@ class GraphWriter implements OnnxWriter {
       ...[...graph.inputs, ...graph.constants, ...graph.outputs].map(({ name }) => name),
       ...graph.nodes.map(({ output }) => output),
     ]);
-    this.#free = graph.inputs.find((input) => input.shape.includes('batch'));
+    this.#free = graph.inputs.find((input) => input.shape.some(isFree));
   }
 
   node(
@@ -96,10 +112,9 @@ class GraphWriter implements OnnxWriter {
     return result;
   }
 
-  tensor(name: string, dims: readonly number[], data: Float32Array | BigInt64Array): void {
-    const dataType = data instanceof Float32Array ? elementType.float : elementType.int64;
+  tensor(name: string, dims: readonly number[], data: TensorData): void {
     const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.initializers.push({ name, dims: [...dims], dataType, rawData });
+    this.initializers.push({ name, dims: [...dims], dataType: typeOf(data), rawData });
   }
 
   float(shape: readonly number[], values: ArrayLike<number>): string {
@@ -113,19 +128,25 @@ class GraphWriter implements OnnxWriter {
   }
 
   sizes(shape: Shape): string {
-    if (!shape.includes('batch')) return this.int64s(shape as readonly number[]);
-    const parts = shape.map((dim) => (dim === 'batch' ? this.#batch() : this.int64s([dim])));
+    if (!shape.some(isFree)) return this.int64s(shape as readonly number[]);
+    const parts = shape.map((dim) => (isFree(dim) ? this.#examples(factorOf(dim)) : this.int64s([dim])));
     if (parts.length === 1) return parts[0] ?? '';
     return this.#once(`sizes ${shape.join()}`, 'sizes', (name) => void this.node('Concat', parts, { axis: { int: 0 } }, name));
   }
 
-  /** The number of examples, read off an input. */
-  #batch(): string {
+  /** A multiple of the number of examples, which is read off an input. */
+  #examples(factor: number): string {
     const input = this.#free;
     if (input === undefined) throw new Error('A graph with a free axis has an input with one');
-    const start = input.shape.indexOf('batch');
-    return this.#once('batch', 'examples', (name) => {
+    const start = input.shape.findIndex(isFree);
+    const counted = factorOf(input.shape[start] ?? 1);
+    const size = this.#once('size', 'examples', (name) => {
       this.node('Shape', [input.name], { start: { int: start }, end: { int: start + 1 } }, name);
+    });
+    if (factor === counted) return size;
+    return this.#once(`examples ${factor}`, 'examples', (name) => {
+      const one = counted === 1 ? size : this.node('Div', [size, this.int64s([counted])]);
+      this.node('Mul', [one, this.int64s([factor])], {}, name);
     });
   }
 

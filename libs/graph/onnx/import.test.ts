@@ -8,6 +8,7 @@ import { linearize } from '../linearize.js';
 import { oneHot, parametersOf } from '../queries.js';
 import { referenceTensor } from '../reference-tensor.js';
 import { runReference } from '../run-reference.js';
+import { resolveShape } from '../shapes.js';
 import { join, referenceLinearization, split } from '../testing/hessian.js';
 import { differences } from '../testing/numbers.js';
 import { runOrt } from '../testing/ort.js';
@@ -81,7 +82,7 @@ describe.each(cases)('a file of torch.onnx - %s', (name) => {
     const values = await runOrt(primal.graph, inputs);
     const kept = Object.fromEntries(
       primal.graph.outputs.map((output) => {
-        const shape = output.shape.map((dim) => (dim === 'batch' ? examples : dim));
+        const shape = resolveShape(output.shape, examples);
         return [output.name, referenceTensor(shape, values[output.name] ?? [])];
       }),
     );

@@ -2,7 +2,7 @@ import { GraphBuilder } from '../builder.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Dim, Graph, GraphInput } from '../graph.js';
 import { nearest } from '../nearest.js';
-import { showShape } from '../shapes.js';
+import { isFree, showShape } from '../shapes.js';
 import type { ImportedValue } from './node-view.js';
 import { decodeModel } from './proto.js';
 import type { OnnxModel, OnnxValueInfo } from './proto.js';
@@ -71,7 +71,7 @@ function parameterInputs(graph: OnnxGraph, names: readonly string[]): GraphInput
     const input = inputs.get(name);
     if (input === undefined) throw missingParameter(field, name, [...initializers.keys(), ...inputs.keys()].filter(isText));
     const shape = shapeOf(input);
-    if (!isFloatType(input.type?.tensorType?.elemType) || shape.includes('batch')) {
+    if (!isFloatType(input.type?.tensorType?.elemType) || shape.some(isFree)) {
       throw new UnsupportedModel(`The parameter '${name}' has no fixed shape of floats`, { field, value: showShape(shape) });
     }
     return { ...common, shape };
@@ -105,7 +105,7 @@ function dataInput(graph: OnnxGraph, parameters: ReadonlySet<string>): GraphInpu
     });
   }
   const shape = shapeOf(input);
-  if (shape[0] !== 'batch' || shape.slice(1).includes('batch') || !isFloatType(input.type?.tensorType?.elemType)) {
+  if (shape[0] !== 'batch' || shape.slice(1).some(isFree) || !isFloatType(input.type?.tensorType?.elemType)) {
     throw new UnsupportedModel(`The data input '${input.name}' has the shape ${showShape(shape)}`, {
       field: `input ${input.name}`,
       value: showShape(shape),

@@ -1,6 +1,7 @@
 import { GraphError, UnsupportedModel } from '../errors.js';
 import type { Shape } from '../graph.js';
-import type { OnnxNode, Value } from '../op.js';
+import type { Emit, OnnxNode, Value } from '../op.js';
+import { isFree } from '../shapes.js';
 import type { OnnxNodeProto } from './proto.js';
 import type { ShapeValue } from './shape-values.js';
 
@@ -28,10 +29,12 @@ export function atNode(node: OnnxNodeProto, error: unknown): GraphError {
 /** A node as the readers of the ops see it. */
 export class NodeView implements OnnxNode {
   readonly opset: number;
+  readonly #emit: Emit;
   readonly #node: OnnxNodeProto;
   readonly #inputs: readonly (ImportedValue | undefined)[];
 
-  constructor(node: OnnxNodeProto, inputs: readonly (ImportedValue | undefined)[], opset: number) {
+  constructor(emit: Emit, node: OnnxNodeProto, inputs: readonly (ImportedValue | undefined)[], opset: number) {
+    this.#emit = emit;
     this.#node = node;
     this.#inputs = inputs;
     this.opset = opset;
@@ -47,11 +50,8 @@ export class NodeView implements OnnxNode {
 
   input(index: number): Value {
     const value = this.#inputs[index];
-    if (value?.kind === 'tensor') return value.value;
-    throw this.unsupported(
-      value === undefined ? `input ${index} is missing` : `input ${index} holds whole numbers`,
-      'a tensor of floats',
-    );
+    if (value === undefined) throw this.unsupported(`input ${index} is missing`);
+    return value.kind === 'tensor' ? value.value : this.#wholeNumbers(value);
   }
 
   sizes(index: number): Shape {
@@ -81,6 +81,15 @@ export class NodeView implements OnnxNode {
 
   unsupported(reason: string, expected?: string): Error {
     return unsupportedAt(this.#node, reason, expected);
+  }
+
+  /** Sizes that meet a tensor become one. */
+  #wholeNumbers({ dims, scalar }: ShapeValue): Value {
+    const numbers = dims.map((dim) => {
+      if (isFree(dim)) throw this.unsupported('the number of examples as a tensor of whole numbers');
+      return dim;
+    });
+    return this.#emit.constant(scalar ? [] : [numbers.length], Float64Array.from(numbers), 'int64');
   }
 
   #attribute(name: string): OnnxNodeProto['attribute'][number] | undefined {

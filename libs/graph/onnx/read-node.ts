@@ -4,6 +4,7 @@ import { batchSize } from '../emit.js';
 import { UnknownOp } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { onnxReaders } from '../ops/registry.js';
+import { isFree } from '../shapes.js';
 import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
@@ -18,7 +19,7 @@ export function constantOf(builder: GraphBuilder, tensor: OnnxTensor): ImportedV
   return { kind: 'tensor', value: builder.constant(tensor.dims, floatsOf(tensor)) };
 }
 
-/** Adds the value that a node makes to those before it. */
+/** Adds the values that a node makes to those before it. */
 export function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
   const inputs = node.input.map((name) => {
     if (name === '') return undefined;
@@ -26,39 +27,46 @@ export function readNode(builder: GraphBuilder, values: Map<string, ImportedValu
     if (value === undefined) throw unsupportedAt(node, `its input '${name}' is made by no node before it`);
     return value;
   });
-  const [output] = node.output;
-  if (output === undefined) throw unsupportedAt(node, 'it has no output');
+  if (node.output.length === 0) throw unsupportedAt(node, 'it has no output');
   try {
-    values.set(output, readValue(builder, node, inputs, opset));
+    for (const [i, value] of readValues(builder, node, inputs, opset).entries()) {
+      const output = node.output[i];
+      if (output !== undefined && value !== undefined) values.set(output, value);
+    }
   } catch (error) {
     throw atNode(node, error);
   }
 }
 
-function readValue(
+/** In the order of the node's outputs; those that are missing cannot be had. */
+function readValues(
   builder: GraphBuilder,
   node: OnnxNodeProto,
   inputs: readonly (ImportedValue | undefined)[],
   opset: number,
-): ImportedValue {
+): readonly (ImportedValue | undefined)[] {
   const opType = node.opType ?? '';
-  const view = new NodeView(node, inputs, opset);
+  const view = new NodeView(builder, node, inputs, opset);
   if (isStandard(node.domain)) {
-    if (opType === 'Constant') return constantNode(builder, node);
-    if (opType === 'Shape') return shapeNode(view);
+    if (opType === 'Constant') return [constantNode(builder, node)];
+    if (opType === 'Shape') return [shapeNode(view)];
     if (opType === 'Cast' && inputs[0]?.kind === 'sizes' && isFloatType(view.int('to', 0)))
-      return sizesAsFloats(builder, inputs[0], view);
+      return [sizesAsFloats(builder, inputs[0], view)];
     const rule = shapeRules.get(opType);
     const shapeInputs = inputs.flatMap((input) => (input?.kind === 'sizes' ? [input] : []));
     if (rule !== undefined && inputs[0]?.kind === 'sizes' && shapeInputs.length === inputs.length) {
-      return rule({
-        inputs: shapeInputs,
-        int: (name, byDefault) => view.int(name, byDefault),
-        unsupported: (reason, expected) => view.unsupported(reason, expected),
-      });
+      return [
+        rule({
+          inputs: shapeInputs,
+          int: (name, byDefault) => view.int(name, byDefault),
+          unsupported: (reason, expected) => view.unsupported(reason, expected),
+        }),
+      ];
     }
     const reader = onnxReaders.get(opType);
-    if (reader !== undefined) return { kind: 'tensor', value: reader(builder, view) };
+    if (reader !== undefined) {
+      return [reader(builder, view)].flat().map((value) => value && { kind: 'tensor', value });
+    }
   }
   const known = [...onnxReaders.keys(), 'Constant', 'Shape'].sort();
   const domain = node.domain || 'ai.onnx';
@@ -96,7 +104,7 @@ function sizesAsFloats(builder: GraphBuilder, value: ShapeValue, view: NodeView)
   const [only] = value.dims;
   if (only === 'batch' && value.scalar) return { kind: 'tensor', value: batchSize(builder) };
   const numbers = value.dims.map((dim) => {
-    if (dim === 'batch') throw view.unsupported('a list of sizes with the number of examples as floats');
+    if (isFree(dim)) throw view.unsupported('a list of sizes with the number of examples as floats');
     return dim;
   });
   return { kind: 'tensor', value: builder.constant(value.scalar ? [] : [numbers.length], Float64Array.from(numbers)) };

@@ -5,6 +5,7 @@ import { constantNumber, keepsShape, operandOf } from './patterns.js';
 export const addOp = binary({
   name: 'add',
   onnx: 'Add',
+  tfjs: (tf, a, b) => tf.add(a, b),
   commutative: true,
   f: (a, b) => a + b,
   backward: [(_e, _use, cotangent) => cotangent, (_e, _use, cotangent) => cotangent],

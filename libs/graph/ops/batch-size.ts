@@ -8,6 +8,9 @@ export const batchSizeOp: OpDefinition = {
   reference: () => {
     throw new Error('The interpreter answers this itself');
   },
+  tfjs: () => {
+    throw new Error('The executor answers this itself');
+  },
   onnx: {
     write: (writer, node) => {
       const count = writer.node('Cast', [writer.sizes(['batch'])], { to: { int: 1 } });

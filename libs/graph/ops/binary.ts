@@ -3,12 +3,14 @@ import { sumTo } from '../emit.js';
 import { at } from '../op.js';
 import type { Application, DifferentiableRule, Emit, OpDefinition, Value } from '../op.js';
 import { broadcastOffsets } from '../reference-tensor.js';
+import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
 import { broadcastShapes } from '../shapes.js';
 import { withoutExpand } from './patterns.js';
 
 interface Binary {
   readonly name: string;
   readonly onnx: string;
+  readonly tfjs: (tf: TfjsOps, a: TfjsTensor, b: TfjsTensor) => TfjsTensor;
   readonly commutative?: boolean;
   readonly f: (a: number, b: number) => number;
   /** What the cotangent gives to a and to b, before the sum over what was broadcast. */
@@ -21,7 +23,7 @@ interface Binary {
   readonly simplify?: (e: Emit, a: Value, b: Value) => Value | undefined;
 }
 
-export function binary({ name, onnx, commutative = false, f, backward, forward, simplify }: Binary): OpDefinition {
+export function binary({ name, onnx, tfjs, commutative = false, f, backward, forward, simplify }: Binary): OpDefinition {
   return {
     name,
     commutative,
@@ -40,6 +42,7 @@ export function binary({ name, onnx, commutative = false, f, backward, forward, 
       const [fromA, fromB] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
       return Float64Array.from(fromA, (offset, i) => f(a.data[offset] ?? Number.NaN, b.data[fromB[i] ?? 0] ?? Number.NaN));
     },
+    tfjs: (tf, inputs) => tfjs(tf, at(inputs, 0), at(inputs, 1)),
     onnx: {
       write: (writer, node) => void writer.node(onnx, node.inputs, {}, node.output),
       read: { [onnx]: (e, node) => e.apply(name, [node.input(0), node.input(1)]) },

@@ -6,6 +6,7 @@ import { constantNumber, keepsShape } from './patterns.js';
 export const divOp = binary({
   name: 'div',
   onnx: 'Div',
+  tfjs: (tf, a, b) => tf.div(a, b),
   f: (a, b) => a / b,
   backward: [
     (e, { inputs }, cotangent) => div(e, cotangent, at(inputs, 1)),

@@ -33,6 +33,7 @@ export const expandOp: OpDefinition = {
     const x = at(inputs, 0);
     return Float64Array.from(broadcastOffsets(x.shape, shape), (offset) => x.data[offset] ?? Number.NaN);
   },
+  tfjs: (tf, inputs, _, shape) => tf.broadcastTo(at(inputs, 0), shape),
   onnx: {
     write: (writer, node) =>
       void writer.node('Expand', [at(node.inputs, 0), writer.sizes(shapeAttribute(node.attributes, 'shape'))], {}, node.output),

@@ -23,6 +23,12 @@ export const logSoftmaxOp: OpDefinition = {
       const logTotal = top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
       return row.map((x) => x - logTotal);
     }),
+  tfjs: (tf, inputs, attributes) => {
+    const x = at(inputs, 0);
+    const axis = numberAttribute(attributes, 'axis');
+    const centred = tf.sub(x, tf.max(x, [axis], true));
+    return tf.sub(centred, tf.log(tf.sum(tf.exp(centred), [axis], true)));
+  },
   onnx: {
     write: (writer, node) =>
       void writer.node('LogSoftmax', node.inputs, { axis: { int: numberAttribute(node.attributes, 'axis') } }, node.output),

@@ -3,6 +3,7 @@ import { UnsupportedModel } from '../errors.js';
 import type { Dim, Shape } from '../graph.js';
 import { at, flagAttribute } from '../op.js';
 import type { Application, Emit, OnnxNode, OnnxWriter, OpDefinition, Value, WrittenNode } from '../op.js';
+import type { TfjsTensor } from '../tfjs-ops.js';
 import { broadcastOffsets, elements } from '../reference-tensor.js';
 import { broadcastShapes, showShape } from '../shapes.js';
 import { madeBy } from './patterns.js';
@@ -126,6 +127,16 @@ export const matmulOp: OpDefinition = {
       }
     }
     return result;
+  },
+  // Some backends of tfjs multiply only operands of one rank.
+  tfjs: (tf, inputs, attributes, shape) => {
+    const { transA, transB } = flags(attributes);
+    const [a, b] = [at(inputs, 0), at(inputs, 1)];
+    const lifted = (x: TfjsTensor): TfjsTensor =>
+      x.shape.length === shape.length
+        ? x
+        : tf.reshape(x, [...Array.from({ length: shape.length - x.shape.length }, () => 1), ...x.shape]);
+    return tf.matMul(lifted(a), lifted(b), transA, transB);
   },
   onnx: {
     write,

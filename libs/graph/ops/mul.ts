@@ -18,6 +18,7 @@ function scaled(e: Emit, x: Value, constant: Value, factor: number): Value | und
 export const mulOp = binary({
   name: 'mul',
   onnx: 'Mul',
+  tfjs: (tf, a, b) => tf.mul(a, b),
   commutative: true,
   f: (a, b) => a * b,
   backward: [

@@ -20,6 +20,7 @@ export const negOp: OpDefinition = {
     jvp: (e, _use, [tangent]) => tangent && neg(e, tangent),
   },
   reference: (inputs) => at(inputs, 0).data.map((x) => -x),
+  tfjs: (tf, inputs) => tf.neg(at(inputs, 0)),
   onnx: {
     write: (writer, node) => void writer.node('Neg', node.inputs, {}, node.output),
     read: { Neg: (e, node) => neg(e, node.input(0)) },

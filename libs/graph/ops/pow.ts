@@ -37,6 +37,7 @@ export const powOp: OpDefinition = {
     const exponent = numberAttribute(attributes, 'exponent');
     return at(inputs, 0).data.map((x) => x ** exponent);
   },
+  tfjs: (tf, inputs, attributes) => tf.pow(at(inputs, 0), tf.scalar(numberAttribute(attributes, 'exponent'))),
   onnx: {
     write: (writer, node) => {
       const exponent = writer.float([], [numberAttribute(node.attributes, 'exponent')]);

@@ -55,6 +55,8 @@ export const reduceSumOp: OpDefinition = {
     walk(x.shape, strides).forEach((offset, i) => (sums[offset] = (sums[offset] ?? 0) + (x.data[i] ?? Number.NaN)));
     return sums;
   },
+  tfjs: (tf, inputs, attributes) =>
+    tf.sum(at(inputs, 0), [...axesAttribute(attributes, 'axes')], flagAttribute(attributes, 'keepDims')),
   onnx: {
     write: (writer, node) => {
       const axes = writer.int64s(axesAttribute(node.attributes, 'axes'));

@@ -5,6 +5,7 @@ import { unary } from './unary.js';
 const base = unary({
   name: 'relu',
   onnx: 'Relu',
+  tfjs: (tf, x) => tf.relu(x),
   // NaN stays NaN.
   f: (x) => (x < 0 ? 0 : x),
   slope: (e, x) => step(e, x),

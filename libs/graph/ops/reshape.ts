@@ -3,14 +3,12 @@ import { UnsupportedModel } from '../errors.js';
 import type { Dim, Shape } from '../graph.js';
 import { at, shapeAttribute } from '../op.js';
 import type { OnnxNode, OpDefinition, Value } from '../op.js';
-import { normalizeAxis, sameShape, showShape } from '../shapes.js';
+import { factorOf, fixedSize, freeAxes, freeDim, isFree, mergedDim, normalizeAxis, sameShape, showShape } from '../shapes.js';
 import { madeBy } from './patterns.js';
 
-const fixedSize = (shape: Shape): number => shape.reduce<number>((size, dim) => (dim === 'batch' ? size : size * dim), 1);
-const freeAxes = (shape: Shape): number => shape.filter((dim) => dim === 'batch').length;
-
 function checkSizes(from: Shape, to: Shape): Shape {
-  if (fixedSize(from) === fixedSize(to) && freeAxes(from) === freeAxes(to)) return to;
+  const whole = to.every((dim) => Number.isInteger(factorOf(dim)));
+  if (whole && fixedSize(from) === fixedSize(to) && freeAxes(from) === freeAxes(to)) return to;
   throw new UnsupportedModel(`A tensor of shape ${showShape(from)} cannot take the shape ${showShape(to)}`, {
     value: showShape(to),
     expected: `as many elements as ${showShape(from)}, with the batch axis kept apart`,
@@ -23,11 +21,8 @@ function completed(wanted: Shape, from: Shape, zeroCopies: boolean): Shape {
   const open = dims.indexOf(-1);
   if (open < 0) return dims;
   const others = dims.filter((_, axis) => axis !== open);
-  if (freeAxes(from) > freeAxes(others)) {
-    dims[open] = 'batch';
-    return dims;
-  }
-  dims[open] = fixedSize(from) / fixedSize(others);
+  const rest = fixedSize(from) / fixedSize(others);
+  dims[open] = freeAxes(from) > freeAxes(others) ? freeDim(rest) : rest;
   return dims;
 }
 
@@ -37,9 +32,9 @@ function flattened(node: OnnxNode): Shape {
   const given = node.int('axis', 1);
   const axis = given === shape.length ? given : normalizeAxis(given, shape.length);
   const merge = (dims: Shape): Dim => {
-    if (freeAxes(dims) === 0) return fixedSize(dims);
-    if (fixedSize(dims) === 1 && freeAxes(dims) === 1) return 'batch';
-    throw node.unsupported(`flattening ${showShape(shape)} at axis ${axis} would merge the batch axis with another`);
+    const merged = mergedDim(dims);
+    if (merged === undefined) throw node.unsupported(`flattening ${showShape(shape)} at axis ${axis} would merge two free axes`);
+    return merged;
   };
   return [merge(shape.slice(0, axis)), merge(shape.slice(axis))];
 }
@@ -85,11 +80,12 @@ export const reshapeOp: OpDefinition = {
     jvp: (e, { output }, [tangent]) => tangent && reshape(e, tangent, output.shape),
   },
   reference: (inputs) => at(inputs, 0).data.slice(),
+  tfjs: (tf, inputs, _, shape) => tf.reshape(at(inputs, 0), shape),
   onnx: {
     write: (writer, node) => {
       const shape = shapeAttribute(node.attributes, 'shape');
       // With one free axis, "what remains" is the number of examples.
-      const sizes = freeAxes(shape) <= 1 ? writer.int64s(shape.map((dim) => (dim === 'batch' ? -1 : dim))) : writer.sizes(shape);
+      const sizes = freeAxes(shape) <= 1 ? writer.int64s(shape.map((dim) => (isFree(dim) ? -1 : dim))) : writer.sizes(shape);
       writer.node('Reshape', [at(node.inputs, 0), sizes], {}, node.output);
     },
     read: {

@@ -2,6 +2,7 @@ import { mul, reduceSum, softmax, sub } from '../emit.js';
 import { at, numberAttribute } from '../op.js';
 import type { Emit, OnnxNode, OpDefinition, Value } from '../op.js';
 import { normalizeAxis } from '../shapes.js';
+import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
 import { alongAxis } from './along-axis.js';
 
 /** Before opset 13 the operator flattened all axes from `axis` on; that is the same only for the last one. */
@@ -22,6 +23,13 @@ function jacobianTimes(e: Emit, y: Value, v: Value, axis: number): Value {
   return mul(e, y, sub(e, v, reduceSum(e, mul(e, y, v), [axis], true)));
 }
 
+/** tfjs knows the last axis only. */
+function tfjsSoftmax(tf: TfjsOps, x: TfjsTensor, axis: number): TfjsTensor {
+  if (axis === x.shape.length - 1) return tf.softmax(x);
+  const powers = tf.exp(tf.sub(x, tf.max(x, [axis], true)));
+  return tf.div(powers, tf.sum(powers, [axis], true));
+}
+
 export const softmaxOp: OpDefinition = {
   name: 'softmax',
   shape: (inputs) => at(inputs, 0).shape,
@@ -37,6 +45,7 @@ export const softmaxOp: OpDefinition = {
       const total = powers.reduce((a, b) => a + b, 0);
       return powers.map((x) => x / total);
     }),
+  tfjs: (tf, inputs, attributes) => tfjsSoftmax(tf, at(inputs, 0), numberAttribute(attributes, 'axis')),
   onnx: {
     write: (writer, node) =>
       void writer.node('Softmax', node.inputs, { axis: { int: numberAttribute(node.attributes, 'axis') } }, node.output),

@@ -9,6 +9,7 @@ export const stepOp: OpDefinition = {
   simplify: (e, inputs) => withoutExpand(e, 'step', inputs),
   derivative: { piecewiseConstant: 'It jumps at 0 and is constant on both sides.' },
   reference: (inputs) => at(inputs, 0).data.map((x) => (x > 0 ? 1 : 0)),
+  tfjs: (tf, inputs) => tf.cast(tf.greater(at(inputs, 0), tf.scalar(0)), 'float32'),
   onnx: {
     write: (writer, node) => {
       const positive = writer.node('Greater', [at(node.inputs, 0), writer.float([], [0])]);

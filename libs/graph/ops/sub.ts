@@ -5,6 +5,7 @@ import { constantNumber, keepsShape, operandOf } from './patterns.js';
 export const subOp = binary({
   name: 'sub',
   onnx: 'Sub',
+  tfjs: (tf, a, b) => tf.sub(a, b),
   f: (a, b) => a - b,
   backward: [(_e, _use, cotangent) => cotangent, (e, _use, cotangent) => neg(e, cotangent)],
   forward: (e, _use, [a, b]) => {

@@ -34,6 +34,7 @@ export const transposeOp: OpDefinition = {
     const steps = axesAttribute(attributes, 'permutation').map((axis) => at(strides, axis));
     return Float64Array.from(walk(shape, steps), (offset) => x.data[offset] ?? Number.NaN);
   },
+  tfjs: (tf, inputs, attributes) => tf.transpose(at(inputs, 0), [...axesAttribute(attributes, 'permutation')]),
   onnx: {
     write: (writer, node) =>
       void writer.node('Transpose', node.inputs, { perm: { ints: axesAttribute(node.attributes, 'permutation') } }, node.output),

@@ -6,6 +6,7 @@ import type { Dim } from '../graph.js';
 import { nearest } from '../nearest.js';
 import type { Value } from '../op.js';
 import type { LayerJson } from './topology.js';
+import { sizeOf } from '../shapes.js';
 
 const DOMAIN = 'tfjs';
 
@@ -62,7 +63,7 @@ function dense(use: LayerUse): Value {
 
 function flatten(use: LayerUse): Value {
   const x = only(use);
-  const size = x.shape.slice(1).reduce<number>((product, dim) => product * (dim === 'batch' ? Number.NaN : dim), 1);
+  const size = sizeOf(x.shape.slice(1)) ?? Number.NaN;
   return reshape(use.builder, x, ['batch', size]);
 }
 

@@ -1,0 +1,44 @@
+/**
+ * What the ops may use of tfjs. Only the engine loads the library; here it is a shape that the real one fills, so that an
+ * op can say in its own file how it runs there.
+ */
+import type { Attributes } from './graph.js';
+
+export interface TfjsTensor {
+  readonly shape: number[];
+  readonly dtype: string;
+}
+
+type Unary = (x: TfjsTensor) => TfjsTensor;
+type Binary = (a: TfjsTensor, b: TfjsTensor) => TfjsTensor;
+
+export interface TfjsOps {
+  readonly add: Binary;
+  readonly sub: Binary;
+  readonly mul: Binary;
+  readonly div: Binary;
+  readonly pow: Binary;
+  readonly greater: Binary;
+  readonly neg: Unary;
+  readonly exp: Unary;
+  readonly log: Unary;
+  readonly sqrt: Unary;
+  readonly tanh: Unary;
+  readonly sigmoid: Unary;
+  readonly relu: Unary;
+  readonly scalar: (value: number) => TfjsTensor;
+  readonly cast: (x: TfjsTensor, dtype: 'float32' | 'int32' | 'bool') => TfjsTensor;
+  readonly matMul: (a: TfjsTensor, b: TfjsTensor, transposeA?: boolean, transposeB?: boolean) => TfjsTensor;
+  readonly sum: (x: TfjsTensor, axes?: number[], keepDims?: boolean) => TfjsTensor;
+  readonly max: (x: TfjsTensor, axes?: number[], keepDims?: boolean) => TfjsTensor;
+  readonly softmax: (x: TfjsTensor) => TfjsTensor;
+  readonly reshape: (x: TfjsTensor, shape: number[]) => TfjsTensor;
+  readonly transpose: (x: TfjsTensor, permutation?: number[]) => TfjsTensor;
+  readonly broadcastTo: (x: TfjsTensor, shape: number[]) => TfjsTensor;
+}
+
+/**
+ * `shape` is that of the result, with the number of examples filled in. Whole numbers are `int32` in tfjs. What is made on
+ * the way is given back by the caller (`tidy`).
+ */
+export type TfjsKernel = (tf: TfjsOps, inputs: readonly TfjsTensor[], attributes: Attributes, shape: number[]) => TfjsTensor;
