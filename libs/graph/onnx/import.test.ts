@@ -209,7 +209,10 @@ describe('importOnnx names what is wrong in a file', () => {
     ],
     [
       'a reshape that does not fit',
-      file([{ opType: 'Flatten', name: 'f', input: ['x'], output: ['y'], attribute: [{ name: 'axis', i: 2 }] }]),
+      file([
+        { opType: 'Constant', name: 's', input: [], output: ['s'], attribute: [{ name: 'value_ints', ints: [-1, 7] }] },
+        { opType: 'Reshape', name: 'f', input: ['x', 's'], output: ['y'] },
+      ]),
       'node f',
     ],
   ])('%s', (_, bytes, field) => {
