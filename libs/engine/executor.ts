@@ -1,4 +1,4 @@
-import type { Graph } from '#graph/index.js';
+import type { DType, Graph } from '#graph/index.js';
 
 /** A tensor where the executor keeps it; opaque to everybody else. */
 export interface DeviceTensor {
@@ -9,15 +9,21 @@ export interface DeviceTensor {
 export interface Executor<T extends DeviceTensor = DeviceTensor> {
   /** `ort-cpu`, `reference` … */
   readonly name: string;
-  /** May share memory with `data`, which must not change while the tensor is in use. */
-  upload(shape: readonly number[], data: Float32Array): T;
-  /** Row-major; may share memory with the tensor. */
-  download(tensor: T): Float32Array | Float64Array;
+  /** May share memory with `data`, which must not change while the tensor is in use. Of `float32` unless it is said otherwise. */
+  upload(shape: readonly number[], data: HostData, dtype?: DType): T;
+  /** Row-major numbers, whatever the dtype; may share memory with the tensor. */
+  download(tensor: T): Promise<Float32Array | Float64Array>;
+  /** Gives back the memory of a tensor that nobody uses any more. A tensor that is never released lives as long as its executor. */
+  release(tensor: T): void;
   compile(graph: Graph): Promise<Program<T>>;
+  close(): Promise<void>;
 }
 
+/** Numbers as a probe set or a snapshot has them; whole numbers and truth values in any of these. */
+export type HostData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+
 export interface Program<T extends DeviceTensor = DeviceTensor> {
-  /** Every input of the graph by its name; answers every output by its name. */
+  /** Every input of the graph by its name; answers every output by its name, as tensors of their own. */
   run(inputs: Readonly<Record<string, T>>): Promise<Readonly<Record<string, T>>>;
   close(): Promise<void>;
 }

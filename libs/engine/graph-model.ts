@@ -51,7 +51,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     const inputs = this.#theta(theta);
     let sum = 0;
     for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
-      sum += total(this.#read(await program.run({ ...inputs, ...this.#chunk(chunk) }), 'losses'));
+      sum += total(await this.#read(await program.run({ ...inputs, ...this.#chunk(chunk) }), 'losses'));
     }
     return sum / this.examples;
   }
@@ -81,7 +81,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
         const fixed = { ...inputs, ...this.#chunk(chunk), ...(kept[chunk] ?? pick(await run(chunk), primal.kept)) };
         for (const [k, vector] of uploaded.entries()) {
           const outputs = await tangentProgram.run({ ...fixed, ...vector });
-          sums[k]!.add(tangent.products[0]!.map((name) => this.#read(outputs, name)));
+          sums[k]!.add(await this.#readAll(outputs, tangent.products[0]!));
         }
       }
       return sums.map((sum) => sum.value());
@@ -110,8 +110,8 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     let loss = 0;
     for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
       const outputs = await run(chunk);
-      loss += total(this.#read(outputs, graph.losses));
-      sum.add(graph.gradients.map((name) => this.#read(outputs, name)));
+      loss += total(await this.#read(outputs, graph.losses));
+      sum.add(await this.#readAll(outputs, graph.gradients));
     }
     return { loss: loss / this.examples, gradient: sum.value() };
   }
@@ -148,7 +148,11 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     return { [x.name]: upload(x), [y.name]: upload(y) };
   }
 
-  #read(outputs: Tensors<T>, name: string): Float32Array | Float64Array {
+  #readAll(outputs: Tensors<T>, names: readonly string[]): Promise<(Float32Array | Float64Array)[]> {
+    return Promise.all(names.map((name) => this.#read(outputs, name)));
+  }
+
+  #read(outputs: Tensors<T>, name: string): Promise<Float32Array | Float64Array> {
     return this.#executor.download(output(outputs, name));
   }
 }

@@ -1,12 +1,24 @@
 import * as ort from 'onnxruntime-node';
-import { exportOnnx, type Graph } from '#graph/index.js';
-import type { DeviceTensor, Executor, Program } from './executor.js';
+import { exportOnnx, type DType, type Graph } from '#graph/index.js';
+import type { DeviceTensor, Executor, HostData, Program } from './executor.js';
 
 interface OrtTensor extends DeviceTensor {
   readonly value: ort.Tensor;
 }
 
 const bytesOf = (value: ort.Tensor): number => (value.data as ArrayBufferView).byteLength;
+function tensorOf(shape: readonly number[], data: HostData, dtype: DType): ort.Tensor {
+  const numbers = data as ArrayLike<number | bigint>;
+  switch (dtype) {
+    case 'float32':
+      return new ort.Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(numbers, Number), shape);
+    case 'int64':
+      return new ort.Tensor('int64', data instanceof BigInt64Array ? data : BigInt64Array.from(numbers, BigInt), shape);
+    case 'bool':
+      return new ort.Tensor('bool', data instanceof Uint8Array ? data : Uint8Array.from(numbers, Number), shape);
+  }
+}
+
 const wrap = (value: ort.Tensor): OrtTensor => ({ value, bytes: bytesOf(value) });
 
 /**
@@ -25,8 +37,12 @@ export function createOrtExecutor(options: { readonly threads?: number | undefin
   };
   return {
     name: 'ort-cpu',
-    upload: (shape, data) => wrap(new ort.Tensor('float32', data, shape)),
-    download: (tensor) => tensor.value.data as Float32Array,
+    upload: (shape, data, dtype = 'float32') => wrap(tensorOf(shape, data, dtype)),
+    download: async ({ value: { data } }) =>
+      data instanceof Float32Array ? data : Float32Array.from(data as Uint8Array, Number),
+    // The garbage collector's, like every array.
+    release: () => {},
+    close: async () => {},
     compile: async (graph: Graph): Promise<Program<OrtTensor>> => {
       const session = await ort.InferenceSession.create(exportOnnx(graph), sessionOptions);
       return {

@@ -11,8 +11,10 @@ const wrap = (value: ReferenceTensor): HostTensor => ({ value, bytes: value.data
 export function createReferenceExecutor(): Executor<HostTensor> {
   return {
     name: 'reference',
-    upload: (shape, data) => wrap(referenceTensor(shape, data)),
-    download: (tensor) => tensor.value.data,
+    upload: (shape, data) => wrap(referenceTensor(shape, Float64Array.from(data as ArrayLike<number | bigint>, Number))),
+    download: async (tensor) => tensor.value.data,
+    release: () => {},
+    close: async () => {},
     compile: async (graph) => ({
       run: async (inputs) => {
         const values: Record<string, ReferenceTensor> = {};
