@@ -10,12 +10,13 @@ const bytesOf = (value: ort.Tensor): number => (value.data as ArrayBufferView).b
 function tensorOf(shape: readonly number[], data: HostData, dtype: DType): ort.Tensor {
   const numbers = data as ArrayLike<number | bigint>;
   switch (dtype) {
-    case 'float32':
-      return new ort.Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(numbers, Number), shape);
     case 'int64':
       return new ort.Tensor('int64', data instanceof BigInt64Array ? data : BigInt64Array.from(numbers, BigInt), shape);
     case 'bool':
       return new ort.Tensor('bool', data instanceof Uint8Array ? data : Uint8Array.from(numbers, Number), shape);
+    case 'float32':
+    default:
+      return new ort.Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(numbers, Number), shape);
   }
 }
 

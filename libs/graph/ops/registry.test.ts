@@ -9,7 +9,7 @@ import { runReference } from '../run-reference.js';
 import { resolveShape } from '../shapes.js';
 import { differences, dot, randomTensor, shifted, uniform } from '../testing/numbers.js';
 import { samples } from '../testing/samples.js';
-import type { Sample } from '../testing/samples.js';
+import type { Sample } from '../testing/sample.js';
 import { registry } from './registry.js';
 
 const BATCH = 3;

@@ -2,15 +2,7 @@
 import * as ops from '../emit.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
-
-export interface Sample {
-  readonly op: string;
-  readonly case: string;
-  readonly inputs: readonly Shape[];
-  /** Range of the inputs, where the op needs one. */
-  readonly range?: readonly [number, number];
-  readonly make: (e: Emit, inputs: readonly Value[]) => Value;
-}
+import type { Sample } from './sample.js';
 
 const first = (inputs: readonly Value[]): Value => {
   const [value] = inputs;
