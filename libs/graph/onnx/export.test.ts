@@ -12,7 +12,7 @@ import { resolveShape } from '../shapes.js';
 import { differences, randomInputs, randomTensor, uniform } from '../testing/numbers.js';
 import { runOrt } from '../testing/ort.js';
 import { samples } from '../testing/samples.js';
-import type { Sample } from '../testing/samples.js';
+import type { Sample } from '../testing/sample.js';
 import { exportOnnx } from './export.js';
 import { importOnnx } from './import.js';
 import { decodeModel } from './proto.js';
