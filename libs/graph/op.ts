@@ -72,6 +72,8 @@ export interface WrittenNode {
 export interface OnnxNode {
   readonly opset: number;
   readonly inputCount: number;
+  /** How many results are named, empty names at the end included. */
+  readonly outputCount: number;
   has(index: number): boolean;
   input(index: number): Value;
   /** An int64 input whose values are known while importing: sizes, axes. */
@@ -81,6 +83,9 @@ export interface OnnxNode {
   int(name: string, byDefault: number): number;
   float(name: string, byDefault: number): number;
   ints(name: string): readonly number[] | undefined;
+  floats(name: string): readonly number[] | undefined;
+  text(name: string, byDefault: string): string;
+  texts(name: string): readonly string[] | undefined;
   /** An error that names the node. */
   unsupported(reason: string, expected?: string): Error;
 }

@@ -44,6 +44,10 @@ export class NodeView implements OnnxNode {
     return this.#inputs.length;
   }
 
+  get outputCount(): number {
+    return this.#node.output.length;
+  }
+
   has(index: number): boolean {
     return this.#inputs[index] !== undefined;
   }
@@ -77,6 +81,19 @@ export class NodeView implements OnnxNode {
 
   ints(name: string): readonly number[] | undefined {
     return this.#attribute(name)?.ints;
+  }
+
+  floats(name: string): readonly number[] | undefined {
+    return this.#attribute(name)?.floats;
+  }
+
+  text(name: string, byDefault: string): string {
+    const bytes = this.#attribute(name)?.s;
+    return bytes === undefined ? byDefault : new TextDecoder().decode(bytes);
+  }
+
+  texts(name: string): readonly string[] | undefined {
+    return this.#attribute(name)?.strings.map((bytes) => new TextDecoder().decode(bytes));
   }
 
   unsupported(reason: string, expected?: string): Error {

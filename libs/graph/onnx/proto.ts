@@ -44,6 +44,7 @@ const schema = protobuf.Root.fromJSON({
         t: field('TensorProto', 5),
         floats: repeated('float', 7),
         ints: repeated('int64', 8),
+        strings: repeated('bytes', 9),
         type: field('int32', 20),
       },
     },
@@ -90,9 +91,11 @@ export interface OnnxAttributeProto {
   readonly name?: string;
   readonly f?: number;
   readonly i?: number;
+  readonly s?: Uint8Array;
   readonly t?: OnnxTensor;
   readonly floats: readonly number[];
   readonly ints: readonly number[];
+  readonly strings: readonly Uint8Array[];
 }
 
 export interface OnnxNodeProto {
