@@ -47,10 +47,11 @@ export function toFeedable(training: Graph, { x, y }: ProbeSet): FeedableProbeSe
   const target = inputsOf(training, 'target')[0];
   if (data === undefined || target === undefined) throw new Error('A training graph has a data and a target input');
   const classes = target.encoding === 'one-hot';
-  const range = classes && isInteger(y) ? extremes(y.data) : undefined;
+  const range = classes && isInteger(y) ? extremes(y.data, target.ignoredClass) : undefined;
   translated(() =>
     checkProbeSet(training, {
       xShape: x.shape,
+      xDtype: isInteger(x) ? 'int64' : 'float32',
       yShape: y.shape,
       yDtype: isInteger(y) ? 'int64' : 'float32',
       ...(range === undefined ? {} : { minClass: range[0], maxClass: range[1] }),
@@ -61,7 +62,7 @@ export function toFeedable(training: Graph, { x, y }: ProbeSet): FeedableProbeSe
   return {
     examples,
     x: rows(data.name, x.shape.slice(1), toFloat32(x)),
-    y: rows(target.name, targetShape, classes ? oneHot(y.data, targetShape[0] ?? 1) : toFloat32(y)),
+    y: rows(target.name, targetShape, classes ? oneHot(y.data, target.classes ?? 1, target.ignoredClass) : toFloat32(y)),
   };
 }
 
@@ -71,11 +72,12 @@ function rows(name: string, shape: readonly number[], data: Float32Array): Rows 
 
 const isInteger = ({ dtype }: NpyArray): boolean => dtype !== 'float32' && dtype !== 'float64';
 
-function extremes(values: ArrayLike<number | bigint>): [number, number] {
+function extremes(values: ArrayLike<number | bigint>, ignored: number | undefined): [number, number] {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < values.length; i++) {
     const value = Number(values[i]!);
+    if (value === ignored) continue;
     low = Math.min(low, value);
     high = Math.max(high, value);
   }

@@ -1,74 +1,139 @@
 import { GraphBuilder, freshName } from './builder.js';
-import { log, logSoftmax, mul, neg, reduceMean, reduceSum, sub } from './emit.js';
+import { add, mul, reduceSum, reshape } from './emit.js';
 import { UnsupportedModel } from './errors.js';
-import type { Graph, GraphOutput, LossSpec } from './graph.js';
+import type { Graph, GraphInput, GraphOutput, LossSpec } from './graph.js';
+import { binaryCrossEntropy } from './losses/binary-cross-entropy.js';
+import { checkLoss } from './losses/check-loss.js';
+import { crossEntropy } from './losses/cross-entropy.js';
+import { huber } from './losses/huber.js';
+import type { LossUse, Losses } from './losses/loss.js';
+import { squaredErrors } from './losses/squared-errors.js';
 import type { Value } from './op.js';
-import { operandOf } from './ops/patterns.js';
-import { isFree, showShape } from './shapes.js';
+import { parametersOf } from './queries.js';
+import { factorOf, isFree, showShape } from './shapes.js';
 
 /**
- * Makes a training graph of a forward graph: one more input, the target, and the outputs `loss` (the SUM over the examples
- * that are fed, so that chunks can be added up), `losses` ([batch]) and `prediction`.
+ * Makes a training graph of a forward graph: one more input, the target, and the outputs `losses` ([batch]), `loss` (their SUM,
+ * so that chunks can be added up), `prediction`, and, where examples do not weigh the same, `weights` ([batch]): the loss of a
+ * probe set is Σ losses / Σ weights.
  *
  * Cross-entropy takes the output as logits, as PyTorch does (log-probabilities give the same number), except where the
- * importer knows that it gives probabilities, as tfjs models do that end in softmax. Its target is one-hot.
+ * importer knows that it gives probabilities, as tfjs models do that end in softmax. A target of classes is one-hot.
  */
 export function attachLoss(forward: Graph, spec: LossSpec): Graph {
-  const output = onlyOutput(forward);
+  const parameters = parametersOf(forward);
+  checkLoss(
+    spec,
+    parameters.map(({ name }) => name),
+  );
   const builder = new GraphBuilder();
-  const prediction = builder.inline(forward).get(output.name);
-  if (prediction === undefined) throw new Error(`The graph has no value '${output.name}'`);
-  checkPrediction(prediction, spec);
-  const target = builder.input({
-    name: freshName('target', new Set(forward.inputs.map((input) => input.name))),
-    role: 'target',
-    dtype: 'float32',
-    shape: prediction.shape,
-    encoding: spec.kind === 'cross-entropy' ? 'one-hot' : 'values',
-  });
-  const losses =
-    spec.kind === 'cross-entropy'
-      ? crossEntropy(builder, prediction, target, output.meaning)
-      : squaredErrors(builder, prediction, target, spec);
+  const values = builder.inline(spec.kind === 'output' ? withTarget(forward, spec) : forward);
+  const valueOf = ({ name }: GraphOutput | GraphInput): Value => {
+    const value = values.get(name);
+    if (value === undefined) throw new Error(`The graph has no value '${name}'`);
+    return value;
+  };
+  const output = predictionOf(forward, spec);
+  const prediction = perExample(builder, valueOf(output));
+  const use: LossUse = {
+    builder,
+    spec,
+    prediction,
+    meaning: output.meaning,
+    target: (input) =>
+      builder.input({ ...input, role: 'target', name: freshName('target', new Set(forward.inputs.map(({ name }) => name))) }),
+  };
+  const { losses, weights } = withDecay(
+    builder,
+    spec.kind === 'output' ? ownLosses(builder, values.get(spec.output ?? ''), spec) : rules[spec.kind](use),
+    decayed(forward, spec).map(valueOf),
+    spec.weightDecay?.strength ?? 0,
+  );
   return builder.build([
     { name: 'loss', value: reduceSum(builder, losses, [0]) },
     { name: 'losses', value: losses },
     { name: 'prediction', value: prediction },
+    ...(weights === undefined ? [] : [{ name: 'weights', value: weights }]),
   ]);
 }
 
-function onlyOutput(forward: Graph): GraphOutput {
-  const [output, ...others] = forward.outputs;
-  if (output !== undefined && others.length === 0) return output;
-  throw new UnsupportedModel(`A model with ${forward.outputs.length} outputs`, {
+const rules: Readonly<Record<Exclude<LossSpec['kind'], 'output'>, (use: LossUse) => Losses>> = {
+  'binary-cross-entropy': binaryCrossEntropy,
+  'cross-entropy': crossEntropy,
+  huber,
+  mse: squaredErrors,
+  'smooth-l1': huber,
+};
+
+/** The model's output that is no loss. */
+function predictionOf({ outputs }: Graph, spec: LossSpec): GraphOutput {
+  const [output, ...others] = outputs.length > 1 ? outputs.filter(({ name }) => name !== spec.output) : outputs;
+  if (output !== undefined && (others.length === 0 || spec.kind === 'output')) return output;
+  throw new UnsupportedModel(`A model with ${outputs.length} outputs`, {
     field: 'outputs',
-    value: forward.outputs.map(({ name }) => name).join(', '),
+    value: outputs.map(({ name }) => name).join(', '),
     expected: 'one output',
   });
 }
 
-function checkPrediction({ shape }: Value, { kind }: LossSpec): void {
-  const expected = kind === 'cross-entropy' ? '[batch, classes]' : '[batch, outputs …]';
-  const fits = shape[0] === 'batch' && !shape.slice(1).some(isFree) && (kind === 'mse' || shape.length === 2);
-  if (!fits)
-    throw new UnsupportedModel(`A loss of an output of shape ${showShape(shape)}`, {
+/** Examples first, apart from what was merged with them (`logits.view(-1, classes)`). */
+function perExample(builder: GraphBuilder, value: Value): Value {
+  const [first, ...rest] = value.shape;
+  if (!isFree(first) || rest.some(isFree)) {
+    throw new UnsupportedModel(`A loss of an output of shape ${showShape(value.shape)}`, {
       field: 'output',
-      value: showShape(shape),
-      expected,
+      value: showShape(value.shape),
+      expected: '[batch, outputs …]',
     });
+  }
+  return first === 'batch' ? value : reshape(builder, value, ['batch', factorOf(first), ...rest]);
 }
 
-/** −Σ_c target_c ln p_c */
-function crossEntropy(builder: GraphBuilder, prediction: Value, target: Value, meaning: GraphOutput['meaning']): Value {
-  const logits = meaning === 'probabilities' ? operandOf(prediction, 'softmax') : prediction;
-  const logProbabilities = logits === undefined ? log(builder, prediction) : logSoftmax(builder, logits, 1);
-  return neg(builder, reduceSum(builder, mul(builder, target, logProbabilities), [1]));
+/** The model's input that takes the targets gets that role. */
+function withTarget(forward: Graph, { target }: LossSpec): Graph {
+  if (target === undefined) return forward;
+  if (!forward.inputs.some(({ name, role }) => name === target && role === 'data')) {
+    const names = forward.inputs.flatMap(({ name, role }) => (role === 'data' ? [name] : [])).join(', ');
+    throw new UnsupportedModel(`The model has no data input '${target}' for the targets`, {
+      field: 'loss.target',
+      value: target,
+      expected: `one of ${names}`,
+    });
+  }
+  const asTarget = (input: GraphInput): GraphInput =>
+    input.name === target ? { ...input, role: 'target', encoding: input.dtype === 'int64' ? 'index' : 'values' } : input;
+  return { ...forward, inputs: forward.inputs.map(asTarget) };
 }
 
-/** Σ_o or mean_o (prediction − target)², times one half if wanted. */
-function squaredErrors(builder: GraphBuilder, prediction: Value, target: Value, { reduction, halved }: LossSpec): Value {
-  const error = sub(builder, prediction, target);
-  const outputAxes = prediction.shape.map((_, axis) => axis).slice(1);
-  const reduce = reduction === 'mean-outputs' ? reduceMean : reduceSum;
-  return mul(builder, reduce(builder, mul(builder, error, error), outputAxes), builder.scalar(halved ? 0.5 : 1));
+function ownLosses(builder: GraphBuilder, value: Value | undefined, { output = '' }: LossSpec): Losses {
+  const [first, ...rest] = value?.shape ?? [];
+  if (value !== undefined && first === 'batch' && rest.every((dim) => dim === 1))
+    return { losses: reshape(builder, value, ['batch']) };
+  throw new UnsupportedModel(`The model gives no losses of single examples as '${output}'`, {
+    field: 'loss.output',
+    value: value === undefined ? output : `${output} ${showShape(value.shape)}`,
+    expected: 'an output of shape [batch]: the loss of each example, not their mean',
+  });
+}
+
+const decayed = (forward: Graph, { weightDecay }: LossSpec): readonly GraphInput[] =>
+  weightDecay === undefined ? [] : parametersOf(forward).filter(({ name }) => weightDecay.parameters?.includes(name) ?? true);
+
+/** Every example carries the penalty in proportion to its weight, so the mean has it once, in how many chunks it ever is taken. */
+function withDecay(builder: GraphBuilder, { losses, weights }: Losses, parameters: readonly Value[], strength: number): Losses {
+  if (strength === 0 || parameters.length === 0) return weights === undefined ? { losses } : { losses, weights };
+  const squares = parameters.map((parameter) =>
+    reduceSum(
+      builder,
+      mul(builder, parameter, parameter),
+      parameter.shape.map((_, axis) => axis),
+    ),
+  );
+  const penalty = mul(
+    builder,
+    squares.reduce((sum, square) => add(builder, sum, square)),
+    builder.scalar(strength / 2),
+  );
+  if (weights === undefined) return { losses: add(builder, losses, penalty) };
+  return { losses: add(builder, losses, mul(builder, weights, penalty)), weights };
 }

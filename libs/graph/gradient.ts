@@ -8,6 +8,8 @@ import { parametersOf } from './queries.js';
 export interface GradientValues {
   readonly loss: Value;
   readonly losses: Value;
+  /** Where examples do not weigh the same. */
+  readonly weights: Value | undefined;
   readonly parameters: readonly Value[];
   /** Zeros where the loss does not depend on a parameter. */
   readonly gradients: readonly Value[];
@@ -21,16 +23,19 @@ const valueOf = (values: ReadonlyMap<string, Value>, name: string): Value => {
 
 /** Inlines a training graph, with its gradient. */
 export function emitGradient(builder: GraphBuilder, training: Graph): GradientValues {
-  const values = builder.inline(training);
+  const inputs = new Map(training.inputs.map((input) => [input.name, builder.input(input)]));
+  const values = builder.inline(training, inputs);
   const loss = valueOf(values, 'loss');
-  const parameters = parametersOf(training).map((parameter) => valueOf(values, parameter.name));
+  // Not by the names of values: a parameter may be called as an output is.
+  const parameters = parametersOf(training).map((parameter) => valueOf(inputs, parameter.name));
   const gradients = reverse(builder, loss, parameters).map(
     (gradient, i) => gradient ?? builder.filled(parameters[i]?.shape ?? [], 0),
   );
-  return { loss, losses: valueOf(values, 'losses'), parameters, gradients };
+  const weights = training.outputs.some(({ name }) => name === 'weights') ? valueOf(values, 'weights') : undefined;
+  return { loss, losses: valueOf(values, 'losses'), weights, parameters, gradients };
 }
 
-export function gradientOutputs({ loss, losses, parameters, gradients }: GradientValues): {
+export function gradientOutputs({ loss, losses, weights, parameters, gradients }: GradientValues): {
   readonly outputs: readonly NamedValue[];
   readonly names: Omit<GradientGraph, 'graph'>;
 } {
@@ -38,9 +43,11 @@ export function gradientOutputs({ loss, losses, parameters, gradients }: Gradien
   const outputs = [
     { name: 'loss', value: loss },
     { name: 'losses', value: losses },
+    ...(weights === undefined ? [] : [{ name: 'weights', value: weights }]),
     ...gradients.map((value, i) => ({ name: names[i] ?? '', value })),
   ];
-  return { outputs, names: { loss: 'loss', losses: 'losses', gradients: names } };
+  const weighted = weights === undefined ? {} : { weights: 'weights' };
+  return { outputs, names: { loss: 'loss', losses: 'losses', ...weighted, gradients: names } };
 }
 
 /** Loss and gradient of a training graph (`attachLoss`), both summed over the examples that are fed. */

@@ -37,9 +37,13 @@ export interface GraphInput extends ValueType {
   readonly role: Role;
   /**
    * How a target is written. `one-hot`: the probe set holds class indices and whoever feeds the graph writes row i as
-   * zeros with a 1 at the class of example i. `values`: the probe set's y as it is.
+   * zeros with a 1 at the class of example i. `values`: the probe set's y as it is. `index`: class indices as they are.
    */
-  readonly encoding?: 'one-hot' | 'values';
+  readonly encoding?: 'one-hot' | 'values' | 'index';
+  /** Of class indices: how many there are. */
+  readonly classes?: number;
+  /** Of class indices: the one that does not count; its row of a one-hot target is zeros. */
+  readonly ignoredClass?: number;
   /** The values that came with the model file, if any. */
   readonly initial?: ConstantData;
 }
@@ -81,23 +85,57 @@ export interface Graph {
   readonly outputs: readonly GraphOutput[];
 }
 
-/** The loss of one example, before the mean over examples. */
+/**
+ * What one example's loss is. The loss of a probe set is Σ `losses` / Σ `weights`, where every example weighs 1 unless the
+ * training graph has an output `weights`.
+ */
 export interface LossSpec {
-  readonly kind: 'cross-entropy' | 'mse';
-  /** Of squared errors: their sum over an example's outputs or their mean. Cross-entropy does not look at it. */
+  /**
+   * - `cross-entropy` of logits (or of probabilities where the importer knows that they are), per example or per token;
+   * - `mse`: squared errors; `binary-cross-entropy`: of logits, each output by itself;
+   * - `huber`: ½e² up to `delta`, then delta·(|e| − ½delta); `smooth-l1`: huber / delta, as PyTorch's SmoothL1Loss(beta = delta);
+   * - `output`: the model's own output `output` holds the loss of each example.
+   */
+  readonly kind: 'cross-entropy' | 'mse' | 'binary-cross-entropy' | 'huber' | 'smooth-l1' | 'output';
+  /** Of an example's outputs: their sum or their mean. Cross-entropy and `output` do not look at it. */
   readonly reduction: 'sum-outputs' | 'mean-outputs';
-  /** Of squared errors: times one half. Cross-entropy does not look at it. */
+  /** Of squared errors: times one half. Others do not look at it. */
   readonly halved: boolean;
+  /** Of cross-entropy: class indices (by default), or a probability for each class. */
+  readonly targets?: 'classes' | 'probabilities';
+  /** Of cross-entropy: this share of a target is spread evenly over all classes. */
+  readonly labelSmoothing?: number;
+  /** Of cross-entropy: a class index that means "do not count this". */
+  readonly ignoredClass?: number;
+  /** Of cross-entropy over tokens: where the classes stand. `last` (by default): [batch, tokens, classes]; `second`: [batch, classes, tokens], as PyTorch's loss has it. */
+  readonly classAxis?: 'last' | 'second';
+  /**
+   * Of cross-entropy over tokens. `mean` (by default): all tokens that count weigh the same, whichever example they are in, as in
+   * PyTorch's reduction='mean'. `example-mean`: an example's loss is the mean over its tokens. `sum`: their sum.
+   */
+  readonly tokens?: 'mean' | 'example-mean' | 'sum';
+  /** Of `huber` and `smooth-l1`; 1 by default. */
+  readonly delta?: number;
+  /** Of `output`: which one. */
+  readonly output?: string;
+  /** Of `output`: the model's input that takes the targets, if it has one. */
+  readonly target?: string;
+  /** Adds ½ · strength · ‖θ‖² of these parameters (all by default), once, however many examples there are. */
+  readonly weightDecay?: { readonly strength: number; readonly parameters?: readonly string[] };
 }
 
 /** What a probe set looks like from outside. Sizes only, never its data. */
 export interface ProbeSetShape {
   /** With the number of examples in front. */
   readonly xShape: readonly number[];
+  /** `int64` for token ids and the like. */
+  readonly xDtype?: string;
+  /** Of a model with several data inputs: its arrays by the names of the inputs. The first may be `x`. */
+  readonly inputs?: Readonly<Record<string, { readonly shape: readonly number[]; readonly dtype: string }>>;
   readonly yShape: readonly number[];
   /** `int64` for class indices, `float32` for targets; other names are refused. */
   readonly yDtype: string;
-  /** Of class indices. */
+  /** Of class indices, without those that are ignored. */
   readonly minClass?: number;
   readonly maxClass?: number;
   readonly classNames?: readonly string[];
@@ -110,6 +148,8 @@ export interface GradientGraph {
   readonly loss: string;
   /** `[batch]`: the losses one by one, for a sum in double precision. */
   readonly losses: string;
+  /** `[batch]`: what each example weighs; where it is missing, 1. The sums are divided by the sum of all weights. */
+  readonly weights?: string;
   /** One for each parameter, in their order, of the parameter's shape: derivative of `loss`, so also a sum over examples. */
   readonly gradients: readonly string[];
 }
