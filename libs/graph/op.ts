@@ -58,7 +58,11 @@ export interface OnnxWriter {
   sizes(shape: Shape): string;
 }
 
-export type OnnxAttribute = { readonly int: number } | { readonly ints: readonly number[] } | { readonly float: number };
+export type OnnxAttribute =
+  | { readonly int: number }
+  | { readonly ints: readonly number[] }
+  | { readonly float: number }
+  | { readonly text: string };
 
 export interface WrittenNode {
   readonly inputs: readonly string[];

@@ -19,6 +19,7 @@ export interface TfjsOps {
   readonly div: Binary;
   readonly pow: Binary;
   readonly greater: Binary;
+  readonly less: Binary;
   readonly neg: Unary;
   readonly exp: Unary;
   readonly log: Unary;
@@ -26,6 +27,7 @@ export interface TfjsOps {
   readonly tanh: Unary;
   readonly sigmoid: Unary;
   readonly relu: Unary;
+  readonly where: (condition: TfjsTensor, a: TfjsTensor, b: TfjsTensor) => TfjsTensor;
   readonly scalar: (value: number) => TfjsTensor;
   readonly cast: (x: TfjsTensor, dtype: 'float32' | 'int32' | 'bool') => TfjsTensor;
   readonly matMul: (a: TfjsTensor, b: TfjsTensor, transposeA?: boolean, transposeB?: boolean) => TfjsTensor;
@@ -35,6 +37,16 @@ export interface TfjsOps {
   readonly reshape: (x: TfjsTensor, shape: number[]) => TfjsTensor;
   readonly transpose: (x: TfjsTensor, permutation?: number[]) => TfjsTensor;
   readonly broadcastTo: (x: TfjsTensor, shape: number[]) => TfjsTensor;
+  readonly tensor: (values: Float32Array | Int32Array, shape: number[], dtype: 'float32' | 'int32') => TfjsTensor;
+  readonly concat: (parts: TfjsTensor[], axis: number) => TfjsTensor;
+  readonly slice: (x: TfjsTensor, begin: number[], size: number[]) => TfjsTensor;
+  readonly stridedSlice: (x: TfjsTensor, begin: number[], end: number[], strides: number[]) => TfjsTensor;
+  readonly reverse: (x: TfjsTensor, axes: number[]) => TfjsTensor;
+  readonly pad: (x: TfjsTensor, around: [before: number, after: number][]) => TfjsTensor;
+  readonly gather: (x: TfjsTensor, indices: TfjsTensor, axis: number) => TfjsTensor;
+  readonly scatterND: (indices: TfjsTensor, updates: TfjsTensor, shape: number[]) => TfjsTensor;
+  readonly oneHot: (indices: TfjsTensor, depth: number) => TfjsTensor;
+  readonly cumsum: (x: TfjsTensor, axis: number, exclusive: boolean, reverse: boolean) => TfjsTensor;
 }
 
 /**

@@ -172,5 +172,6 @@ class GraphWriter implements OnnxWriter {
 function attributeProto(name: string, value: OnnxAttribute): Record<string, unknown> {
   if ('int' in value) return { name, type: attributeType.int, i: value.int };
   if ('ints' in value) return { name, type: attributeType.ints, ints: [...value.ints] };
+  if ('text' in value) return { name, type: attributeType.string, s: new TextEncoder().encode(value.text) };
   return { name, type: attributeType.float, f: value.float };
 }

@@ -73,7 +73,7 @@ const modelType = schema.lookupType('ModelProto');
 /** TensorProto.DataType */
 export const elementType = { float: 1, int32: 6, int64: 7, bool: 9, double: 11 } as const;
 /** AttributeProto.AttributeType */
-export const attributeType = { float: 1, int: 2, ints: 7 } as const;
+export const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 export interface OnnxTensor {
   readonly name?: string;

@@ -1,3 +1,4 @@
+import { compositionReaders } from '../onnx/operators/readers.js';
 import type { OnnxReader, OpDefinition } from '../op.js';
 import { addOp } from './add.js';
 import { batchSizeOp } from './batch-size.js';
@@ -21,6 +22,16 @@ import { stepOp } from './step.js';
 import { subOp } from './sub.js';
 import { tanhOp } from './tanh.js';
 import { transposeOp } from './transpose.js';
+import { concatOp } from './concat.js';
+import { countingOp } from './counting.js';
+import { cumsumOp } from './cumsum.js';
+import { gatherElementsOp } from './gather-elements.js';
+import { gatherOp } from './gather.js';
+import { oneHotOp } from './one-hot.js';
+import { scatterAddOp } from './scatter-add.js';
+import { scatterElementsAddOp } from './scatter-elements-add.js';
+import { sliceOp } from './slice.js';
+import { unsliceOp } from './unslice.js';
 
 const definitions: readonly OpDefinition[] = [
   addOp,
@@ -44,6 +55,16 @@ const definitions: readonly OpDefinition[] = [
   subOp,
   tanhOp,
   transposeOp,
+  concatOp,
+  countingOp,
+  cumsumOp,
+  gatherElementsOp,
+  gatherOp,
+  oneHotOp,
+  scatterAddOp,
+  scatterElementsAddOp,
+  sliceOp,
+  unsliceOp,
 ];
 
 /** Every op there is. A derivative can emit no other. */
@@ -53,6 +74,7 @@ export const registry: ReadonlyMap<string, OpDefinition> = new Map(definitions.m
 export const onnxReaders: ReadonlyMap<string, OnnxReader> = new Map([
   ...definitions.flatMap((op) => Object.entries(op.onnx.read)),
   ...Object.entries(passThroughReaders),
+  ...Object.entries(compositionReaders),
 ]);
 
 export function opNamed(name: string): OpDefinition {

@@ -2,8 +2,9 @@ import { reshape } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Dim, Shape } from '../graph.js';
 import { at, shapeAttribute } from '../op.js';
-import type { OnnxNode, OpDefinition, Value } from '../op.js';
+import type { OnnxNode, OnnxWriter, OpDefinition, Value } from '../op.js';
 import { factorOf, fixedSize, freeAxes, freeDim, isFree, mergedDim, normalizeAxis, sameShape, showShape } from '../shapes.js';
+import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
 
 function checkSizes(from: Shape, to: Shape): Shape {
@@ -58,10 +59,20 @@ function unsqueezed(node: OnnxNode): Shape {
   return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)));
 }
 
+/** Of a tensor that has this name. */
+export function writeReshape(writer: OnnxWriter, name: string, shape: Shape, output?: string): string {
+  const empty = shape.includes(0);
+  // With one free axis, "what remains" is the number of examples; it cannot be told where there are no elements.
+  const remains = freeAxes(shape) <= 1 && !empty;
+  const sizes = remains ? writer.int64s(shape.map((dim) => (isFree(dim) ? -1 : dim))) : writer.sizes(shape);
+  return writer.node('Reshape', [name, sizes], empty ? { allowzero: { int: 1 } } : {}, output);
+}
+
 /** The same elements in the same order under another shape. */
 export const reshapeOp: OpDefinition = {
   name: 'reshape',
   shape: (inputs, attributes) => checkSizes(at(inputs, 0).shape, shapeAttribute(attributes, 'shape')),
+  dtype: dtypeOfFirst,
   simplify: (e, inputs, attributes): Value | undefined => {
     const x = at(inputs, 0);
     const shape = shapeAttribute(attributes, 'shape');
@@ -82,12 +93,7 @@ export const reshapeOp: OpDefinition = {
   reference: (inputs) => at(inputs, 0).data.slice(),
   tfjs: (tf, inputs, _, shape) => tf.reshape(at(inputs, 0), shape),
   onnx: {
-    write: (writer, node) => {
-      const shape = shapeAttribute(node.attributes, 'shape');
-      // With one free axis, "what remains" is the number of examples.
-      const sizes = freeAxes(shape) <= 1 ? writer.int64s(shape.map((dim) => (isFree(dim) ? -1 : dim))) : writer.sizes(shape);
-      writer.node('Reshape', [at(node.inputs, 0), sizes], {}, node.output);
-    },
+    write: (writer, node) => void writeReshape(writer, at(node.inputs, 0), shapeAttribute(node.attributes, 'shape'), node.output),
     read: {
       Reshape: (e, node) => {
         const x = node.input(0);
