@@ -1,0 +1,11 @@
+import { div, mul, reduceSum, sqrt } from '../../emit.js';
+import type { OnnxReader } from '../../op.js';
+import { normalizeAxis } from '../../shapes.js';
+
+/** x / ‖x‖ along an axis, by the sum of squares or of absolute values. */
+export const lpNormalization: OnnxReader = (e, node) => {
+  const x = node.input(0);
+  const axis = normalizeAxis(node.int('axis', -1), x.shape.length);
+  if (node.int('p', 2) === 1) return div(e, x, reduceSum(e, e.apply('abs', [x]), [axis], true));
+  return div(e, x, sqrt(e, reduceSum(e, mul(e, x, x), [axis], true)));
+};

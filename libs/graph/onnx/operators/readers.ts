@@ -1,0 +1,36 @@
+/** ONNX operators that are read as compositions of ops: they leave no op of their own behind. */
+import type { OnnxReader } from '../../op.js';
+import { attention } from './attention.js';
+import { batchNormalization } from './batch-normalization.js';
+import { groupNormalization, instanceNormalization, meanVarianceNormalization } from './group-normalization.js';
+import { gru } from './gru.js';
+import {
+  layerNormalization,
+  rmsNormalization,
+  skipLayerNormalization,
+  skipSimplifiedLayerNormalization,
+} from './layer-normalization.js';
+import { localResponseNormalization } from './local-response-normalization.js';
+import { lpNormalization } from './lp-normalization.js';
+import { lstm } from './lstm.js';
+import { rnn } from './rnn.js';
+import { rotaryEmbedding } from './rotary-embedding.js';
+
+export const compositionReaders: Readonly<Record<string, OnnxReader>> = {
+  Attention: attention,
+  BatchNormalization: batchNormalization,
+  GRU: gru,
+  GroupNormalization: groupNormalization,
+  InstanceNormalization: instanceNormalization,
+  LRN: localResponseNormalization,
+  LSTM: lstm,
+  LayerNormalization: layerNormalization,
+  LpNormalization: lpNormalization,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  RMSNormalization: rmsNormalization,
+  RNN: rnn,
+  RotaryEmbedding: rotaryEmbedding,
+  SimplifiedLayerNormalization: rmsNormalization,
+  SkipLayerNormalization: skipLayerNormalization,
+  SkipSimplifiedLayerNormalization: skipSimplifiedLayerNormalization,
+};
