@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { attachLoss, mlp } from '#graph/index.js';
 import { createProbeModel, type CompiledModel } from './create-probe-model.js';
-import { describeExecutors } from './describe-executors.js';
 import { loadModel } from './load-model.js';
 import type { NpyArray } from './npy.js';
 import { writeNpz } from './npz.js';
@@ -97,13 +96,5 @@ describe('loadModel', () => {
     expect(() => loadModel({ format, bytes: Buffer.from('not a model'), parameters: ['w'], loss })).toThrow(
       expect.objectContaining({ name: 'StagewatchError', code: 'UNSUPPORTED_MODEL' }),
     );
-  });
-});
-
-describe('describeExecutors', () => {
-  it('chooses exactly one of those that are there, and gives a reason for each', async () => {
-    const executors = await describeExecutors();
-    expect(executors.filter(({ chosen }) => chosen).map(({ name }) => name)).toEqual(['ort-cpu']);
-    expect(executors.every(({ reason }) => reason.length > 10)).toBe(true);
   });
 });

@@ -1,40 +1,49 @@
+import { StagewatchError } from '#runtime/errors.js';
+import { chooseExecutor, type Choice } from './executors/choose.js';
+import { discoverAll, type Discovered } from './executors/discover.js';
+import type { ExecutorSettings } from './executors/open-executor.js';
+
 export interface ExecutorDescription {
   readonly name: string;
   readonly available: boolean;
   readonly chosen: boolean;
-  /** Why it was chosen, or why not. */
+  /** What it is and why it was chosen, or why not. */
   readonly reason: string;
+  /** Of one gradient of a small network, where it was tried. */
+  readonly trialMs?: number;
 }
 
-/** What this version can run graphs with, for `doctor`. Loads ONNX Runtime's native library to see that it can be loaded. */
-export async function describeExecutors(): Promise<readonly ExecutorDescription[]> {
-  const ortProblem = await problemOfOrt();
-  const ortAvailable = ortProblem === undefined;
-  return [
-    {
-      name: 'ort-cpu',
-      available: ortAvailable,
-      chosen: ortAvailable,
-      reason: ortProblem ?? 'ONNX Runtime on the CPU, float32: the fastest of those in this version',
-    },
-    {
-      name: 'reference',
-      available: true,
-      chosen: !ortAvailable,
-      reason: ortAvailable
-        ? 'float64 in JavaScript, slow: used to check products, never to measure'
-        : 'float64 in JavaScript, slow: all that is left without ONNX Runtime',
-    },
-  ];
+export interface ExecutorQuestion extends ExecutorSettings {
+  /** A name, or `auto`. */
+  readonly executor?: string | undefined;
 }
 
-async function problemOfOrt(): Promise<string | undefined> {
-  try {
-    const { listSupportedBackends } = await import('onnxruntime-node');
-    return listSupportedBackends().some(({ name }) => name === 'cpu')
-      ? undefined
-      : 'this build of ONNX Runtime has no CPU provider';
-  } catch (error) {
-    return `ONNX Runtime cannot be loaded: ${error instanceof Error ? error.message : String(error)}`;
-  }
+/** What can run graphs on this machine, for `doctor`: every executor is started, and the plausible ones are tried. */
+export async function describeExecutors(question: ExecutorQuestion = {}): Promise<readonly ExecutorDescription[]> {
+  const { executor: asked = 'auto', ...settings } = question;
+  const all = await discoverAll(settings);
+  const choice = await chooseExecutor(asked, settings).catch((error: unknown) => {
+    // What was asked for and is not there is one of the answers.
+    if (error instanceof StagewatchError) return undefined;
+    throw error;
+  });
+  return all.map((found) => describe(found, choice));
+}
+
+function describe(found: Discovered, choice: Choice | undefined): ExecutorDescription {
+  const { name, about } = found;
+  if (!found.startable) return { name, available: false, chosen: false, reason: `${about}: ${found.reason}` };
+  const chosen = choice?.name === name;
+  const trial = choice?.trials.get(name);
+  const where = `${about}, on ${found.hardware}`;
+  const remarks = [
+    chosen ? choice?.reason : undefined,
+    found.emulated ? 'a software driver: right, and too slow to measure with' : undefined,
+    typeof trial === 'string' ? `failed in the trial: ${trial}` : undefined,
+    typeof trial === 'object' && !trial.right ? `WRONG by ${(100 * trial.error).toPrecision(2)} % in the trial` : undefined,
+    name === 'reference' ? 'slow, used to check the others' : undefined,
+  ].filter((remark) => remark !== undefined);
+  const reason = remarks.length === 0 ? where : `${where}; ${remarks.join('; ')}`;
+  const timed = typeof trial === 'object' && Number.isFinite(trial.ms);
+  return { name, available: true, chosen, reason, ...(timed && { trialMs: trial.ms }) };
 }

@@ -1,8 +1,17 @@
 /** The front door of this room: models on probe sets, and what is needed to make one of what a job sent. */
 export type { Linearization, ProbeModel } from './probe-model.js';
 export { checkProduct, type ProductCheck } from './check-product.js';
-export { createProbeModel, type CompiledModel, type ProbeModelOptions } from './create-probe-model.js';
-export { describeExecutors, type ExecutorDescription } from './describe-executors.js';
+export {
+  createProbeModel,
+  openProbeModel,
+  type CompiledModel,
+  type OpenProbeModelOptions,
+  type ProbeModelOptions,
+} from './create-probe-model.js';
+export { describeExecutors, type ExecutorDescription, type ExecutorQuestion } from './describe-executors.js';
+export { openExecutor } from './executors/discover.js';
+export { executorNames, type ExecutorName } from './executors/names.js';
+export type { ExecutorSettings } from './executors/open-executor.js';
 export { loadModel, type ModelSource } from './load-model.js';
 export type { NpyArray, NpyDType } from './npy.js';
 export { readNpz, writeNpz } from './npz.js';

@@ -29,6 +29,8 @@ export const errorCodes = {
   UNAUTHENTICATED: { grpc: 16, http: 401 },
   FORBIDDEN: { grpc: 7, http: 403 },
   STORAGE_FULL: { grpc: 8, http: 507 },
+  EXECUTOR_UNAVAILABLE: { grpc: 9, http: 409 },
+  EXECUTOR_FAILED: { grpc: 13, http: 500 },
   UNAVAILABLE: { grpc: 14, http: 503 },
   INTERNAL: { grpc: 13, http: 500 },
 } as const satisfies Record<string, { grpc: number; http: number }>;

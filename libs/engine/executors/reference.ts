@@ -1,5 +1,5 @@
 import { referenceTensor, runReference, type ReferenceTensor } from '#graph/index.js';
-import type { DeviceTensor, Executor } from './executor.js';
+import type { DeviceTensor, Executor } from '../executor.js';
 
 interface HostTensor extends DeviceTensor {
   readonly value: ReferenceTensor;
