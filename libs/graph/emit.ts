@@ -6,7 +6,8 @@ import { fixedSize, freeAxes, sameShape } from './shapes.js';
 export const add = (e: Emit, a: Value, b: Value): Value => e.apply('add', [a, b]);
 export const sub = (e: Emit, a: Value, b: Value): Value => e.apply('sub', [a, b]);
 export const mul = (e: Emit, a: Value, b: Value): Value => e.apply('mul', [a, b]);
-export const div = (e: Emit, a: Value, b: Value): Value => e.apply('div', [a, b]);
+/** Whole numbers are divided as whole numbers, rounded towards 0. */
+export const div = (e: Emit, a: Value, b: Value): Value => e.apply(a.dtype === 'int64' ? 'quotient' : 'div', [a, b]);
 export const neg = (e: Emit, x: Value): Value => e.apply('neg', [x]);
 export const exp = (e: Emit, x: Value): Value => e.apply('exp', [x]);
 export const log = (e: Emit, x: Value): Value => e.apply('log', [x]);

@@ -1,5 +1,6 @@
 import { addIfAny, mul, sub } from '../emit.js';
 import { binary } from './binary.js';
+import { numberLike } from './dtypes.js';
 import { constantNumber, keepsShape, operandOf } from './patterns.js';
 
 export const addOp = binary({
@@ -11,7 +12,7 @@ export const addOp = binary({
   backward: [(_e, _use, cotangent) => cotangent, (_e, _use, cotangent) => cotangent],
   forward: (e, _use, [a, b]) => addIfAny(e, a, b),
   simplify: (e, a, b) => {
-    if (a === b) return mul(e, a, e.scalar(2));
+    if (a === b) return mul(e, a, numberLike(e, a, 2));
     if (constantNumber(b) === 0 && keepsShape(a, b)) return a;
     if (constantNumber(a) === 0 && keepsShape(b, a)) return b;
     const [minusA, minusB] = [operandOf(a, 'neg'), operandOf(b, 'neg')];

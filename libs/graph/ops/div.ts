@@ -1,9 +1,10 @@
 import { div, mul, neg, sub } from '../emit.js';
 import { at } from '../op.js';
+import type { OpDefinition } from '../op.js';
 import { binary } from './binary.js';
 import { constantNumber, keepsShape } from './patterns.js';
 
-export const divOp = binary({
+const base = binary({
   name: 'div',
   onnx: 'Div',
   tfjs: (tf, a, b) => tf.div(a, b),
@@ -23,3 +24,9 @@ export const divOp = binary({
     return divisor !== undefined && divisor !== 0 && keepsShape(a, b) ? mul(e, a, e.scalar(1 / divisor)) : undefined;
   },
 });
+
+/** Of numbers; `quotient` divides whole numbers. */
+export const divOp: OpDefinition = {
+  ...base,
+  onnx: { ...base.onnx, read: { Div: (e, node) => div(e, node.input(0), node.input(1)) } },
+};

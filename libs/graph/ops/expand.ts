@@ -4,6 +4,7 @@ import { at, shapeAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { broadcastOffsets } from '../reference-tensor.js';
 import { broadcastShapes, broadcastsTo, sameShape, showShape } from '../shapes.js';
+import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
 
 /** Stretches axes of size 1, and adds axes in front. */
@@ -18,6 +19,7 @@ export const expandOp: OpDefinition = {
       expected: `a shape that broadcasts to ${showShape(shape)}`,
     });
   },
+  dtype: dtypeOfFirst,
   simplify: (e, inputs, attributes) => {
     const x = at(inputs, 0);
     const shape = shapeAttribute(attributes, 'shape');

@@ -2,6 +2,7 @@ import { addIfAny, mul, neg } from '../emit.js';
 import { at } from '../op.js';
 import type { Emit, Value } from '../op.js';
 import { binary } from './binary.js';
+import { numberLike } from './dtypes.js';
 import { constantNumber, keepsShape, multipleOf, operandOf } from './patterns.js';
 
 /** x times a number that is known. */
@@ -10,9 +11,9 @@ function scaled(e: Emit, x: Value, constant: Value, factor: number): Value | und
   if (factor === 1) return x;
   if (factor === -1) return neg(e, x);
   const minus = operandOf(x, 'neg');
-  if (minus !== undefined) return mul(e, minus, e.scalar(-factor));
+  if (minus !== undefined) return mul(e, minus, numberLike(e, x, -factor));
   const multiple = multipleOf(x);
-  return multiple && mul(e, multiple.rest, e.scalar(multiple.factor * factor));
+  return multiple && mul(e, multiple.rest, numberLike(e, x, multiple.factor * factor));
 }
 
 export const mulOp = binary({

@@ -1,11 +1,13 @@
 import { mul, neg, sub } from '../emit.js';
 import { at } from '../op.js';
 import type { OpDefinition } from '../op.js';
+import { dtypeOfFirst, numberLike } from './dtypes.js';
 import { madeBy, multipleOf, operandOf, withoutExpand } from './patterns.js';
 
 export const negOp: OpDefinition = {
   name: 'neg',
   shape: (inputs) => at(inputs, 0).shape,
+  dtype: dtypeOfFirst,
   simplify: (e, inputs) => {
     const x = at(inputs, 0);
     const twice = operandOf(x, 'neg');
@@ -13,7 +15,7 @@ export const negOp: OpDefinition = {
     const difference = madeBy(x, 'sub');
     if (difference !== undefined) return sub(e, at(difference.inputs, 1), at(difference.inputs, 0));
     const multiple = multipleOf(x);
-    return multiple ? mul(e, multiple.rest, e.scalar(-multiple.factor)) : withoutExpand(e, 'neg', inputs);
+    return multiple ? mul(e, multiple.rest, numberLike(e, x, -multiple.factor)) : withoutExpand(e, 'neg', inputs);
   },
   derivative: {
     vjp: (e, _use, cotangent) => [neg(e, cotangent)],

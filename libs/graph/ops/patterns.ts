@@ -1,4 +1,5 @@
 /** What simplification rules look for in a value. */
+import type { Attributes } from '../graph.js';
 import type { Emit, Source, Value } from '../op.js';
 import { broadcastShapes, sameShape } from '../shapes.js';
 
@@ -36,14 +37,14 @@ export function keepsShape(value: Value, other: Value): boolean {
  * An elementwise op need not see what was stretched: f(expand a, b) = f(a, b) where b has the full shape anyway, and
  * f(expand a, expand b) = expand f(a, b).
  */
-export function withoutExpand(e: Emit, op: string, inputs: readonly Value[]): Value | undefined {
+export function withoutExpand(e: Emit, op: string, inputs: readonly Value[], attributes: Attributes = {}): Value | undefined {
   const [a, b] = inputs;
   if (a === undefined) return undefined;
   const smallA = operandOf(a, 'expand');
-  if (b === undefined) return smallA && e.apply('expand', [e.apply(op, [smallA])], { shape: a.shape });
+  if (b === undefined) return smallA && e.apply('expand', [e.apply(op, [smallA], attributes)], { shape: a.shape });
   const smallB = operandOf(b, 'expand');
   if (smallA === undefined && smallB === undefined) return undefined;
   const shape = broadcastShapes(a.shape, b.shape);
-  const small = e.apply(op, [smallA ?? a, smallB ?? b]);
+  const small = e.apply(op, [smallA ?? a, smallB ?? b], attributes);
   return sameShape(small.shape, shape) ? small : e.apply('expand', [small], { shape });
 }

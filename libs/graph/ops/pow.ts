@@ -1,6 +1,15 @@
 import { div, mul, pow, sqrt } from '../emit.js';
+import { cast, power } from '../emit/elementwise.js';
 import { at, numberAttribute } from '../op.js';
-import type { OpDefinition } from '../op.js';
+import type { Emit, OnnxNode, OpDefinition, Value } from '../op.js';
+import { constantNumber, keepsShape } from './patterns.js';
+
+function read(e: Emit, node: OnnxNode): Value {
+  const [x, exponent] = [node.input(0), node.input(1)];
+  if (x.dtype !== 'float32') throw node.unsupported('powers of whole numbers', 'a cast to floats before');
+  const known = constantNumber(exponent);
+  return known !== undefined && keepsShape(x, exponent) ? pow(e, x, known) : power(e, x, cast(e, exponent, 'float32'));
+}
 
 /** A power with an exponent that is known when the graph is built. */
 export const powOp: OpDefinition = {
@@ -43,6 +52,6 @@ export const powOp: OpDefinition = {
       const exponent = writer.float([], [numberAttribute(node.attributes, 'exponent')]);
       writer.node('Pow', [at(node.inputs, 0), exponent], {}, node.output);
     },
-    read: { Pow: (e, node) => pow(e, node.input(0), node.number(1)) },
+    read: { Pow: read },
   },
 };

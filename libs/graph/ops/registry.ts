@@ -32,6 +32,44 @@ import { scatterAddOp } from './scatter-add.js';
 import { scatterElementsAddOp } from './scatter-elements-add.js';
 import { sliceOp } from './slice.js';
 import { unsliceOp } from './unslice.js';
+import { absOp } from './abs.js';
+import { acosOp } from './acos.js';
+import { acoshOp } from './acosh.js';
+import { andOp } from './and.js';
+import { argMaxOp } from './arg-max.js';
+import { asinOp } from './asin.js';
+import { asinhOp } from './asinh.js';
+import { atanOp } from './atan.js';
+import { atanhOp } from './atanh.js';
+import { castOp } from './cast.js';
+import { clipOp } from './clip.js';
+import { cosOp } from './cos.js';
+import { coshOp } from './cosh.js';
+import { eluOp } from './elu.js';
+import { equalOp } from './equal.js';
+import { erfOp } from './erf.js';
+import { floorOp } from './floor.js';
+import { fmodOp } from './fmod.js';
+import { hardSwishOp } from './hard-swish.js';
+import { leakyReluOp } from './leaky-relu.js';
+import { lessOrEqualOp } from './less-or-equal.js';
+import { lessOp } from './less.js';
+import { maxOp } from './max.js';
+import { minOp } from './min.js';
+import { notOp } from './not.js';
+import { orOp } from './or.js';
+import { powerOp } from './power.js';
+import { quotientOp } from './quotient.js';
+import { reduceLogSumExpOp } from './reduce-log-sum-exp.js';
+import { reduceMaxOp } from './reduce-max.js';
+import { reduceProdOp } from './reduce-prod.js';
+import { roundOp } from './round.js';
+import { signOp } from './sign.js';
+import { sinOp } from './sin.js';
+import { sinhOp } from './sinh.js';
+import { softplusOp } from './softplus.js';
+import { tanOp } from './tan.js';
+import { whereOp } from './where.js';
 
 const definitions: readonly OpDefinition[] = [
   addOp,
@@ -65,6 +103,44 @@ const definitions: readonly OpDefinition[] = [
   scatterElementsAddOp,
   sliceOp,
   unsliceOp,
+  absOp,
+  acosOp,
+  acoshOp,
+  andOp,
+  argMaxOp,
+  asinOp,
+  asinhOp,
+  atanOp,
+  atanhOp,
+  castOp,
+  clipOp,
+  cosOp,
+  coshOp,
+  eluOp,
+  equalOp,
+  erfOp,
+  floorOp,
+  fmodOp,
+  hardSwishOp,
+  leakyReluOp,
+  lessOrEqualOp,
+  lessOp,
+  maxOp,
+  minOp,
+  notOp,
+  orOp,
+  powerOp,
+  quotientOp,
+  reduceLogSumExpOp,
+  reduceMaxOp,
+  reduceProdOp,
+  roundOp,
+  signOp,
+  sinOp,
+  sinhOp,
+  softplusOp,
+  tanOp,
+  whereOp,
 ];
 
 /** Every op there is. A derivative can emit no other. */

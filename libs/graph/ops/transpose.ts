@@ -3,6 +3,7 @@ import { at, axesAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { walk } from '../reference-tensor.js';
 import { stridesOf } from '../shapes.js';
+import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
 
 const inverse = (permutation: readonly number[]): number[] => permutation.map((_, axis) => permutation.indexOf(axis));
@@ -11,6 +12,7 @@ const inverse = (permutation: readonly number[]): number[] => permutation.map((_
 export const transposeOp: OpDefinition = {
   name: 'transpose',
   shape: (inputs, attributes) => axesAttribute(attributes, 'permutation').map((axis) => at(at(inputs, 0).shape, axis)),
+  dtype: dtypeOfFirst,
   simplify: (e, inputs, attributes) => {
     const x = at(inputs, 0);
     const permutation = axesAttribute(attributes, 'permutation');

@@ -1,6 +1,7 @@
 /** The family of functions of one number, applied to each element. */
 import { mul } from '../emit.js';
-import { at } from '../op.js';
+import type { Attributes } from '../graph.js';
+import { at, numberAttribute } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
 import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
 import { withoutExpand } from './patterns.js';
@@ -9,27 +10,39 @@ interface Unary {
   readonly name: string;
   /** The ONNX operator that is the same function. */
   readonly onnx: string;
-  readonly tfjs: (tf: TfjsOps, x: TfjsTensor) => TfjsTensor;
-  readonly f: (x: number) => number;
+  /** Numbers that it depends on, as attributes here and in ONNX, with the values that ONNX gives to those that are absent. */
+  readonly parameters?: Readonly<Record<string, number>>;
+  readonly tfjs: (tf: TfjsOps, x: TfjsTensor, attributes: Attributes) => TfjsTensor;
+  readonly f: (x: number, attributes: Attributes) => number;
   /** f′, written with x and y = f(x). */
-  readonly slope: (e: Emit, x: Value, y: Value) => Value;
+  readonly slope: (e: Emit, x: Value, y: Value, attributes: Attributes) => Value;
   readonly simplify?: (e: Emit, x: Value) => Value | undefined;
 }
 
-export function unary({ name, onnx, tfjs, f, slope, simplify }: Unary): OpDefinition {
+export function unary({ name, onnx, parameters = {}, tfjs, f, slope, simplify }: Unary): OpDefinition {
+  const names = Object.keys(parameters);
   return {
     name,
     shape: (inputs) => at(inputs, 0).shape,
-    simplify: (e, inputs) => simplify?.(e, at(inputs, 0)) ?? withoutExpand(e, name, inputs),
+    simplify: (e, inputs, attributes) => simplify?.(e, at(inputs, 0)) ?? withoutExpand(e, name, inputs, attributes),
     derivative: {
-      vjp: (e, { inputs, output }, cotangent) => [mul(e, cotangent, slope(e, at(inputs, 0), output))],
-      jvp: (e, { inputs, output }, [tangent]) => tangent && mul(e, tangent, slope(e, at(inputs, 0), output)),
+      vjp: (e, { inputs, output, attributes }, cotangent) => [mul(e, cotangent, slope(e, at(inputs, 0), output, attributes))],
+      jvp: (e, { inputs, output, attributes }, [tangent]) =>
+        tangent && mul(e, tangent, slope(e, at(inputs, 0), output, attributes)),
     },
-    reference: (inputs) => at(inputs, 0).data.map(f),
-    tfjs: (tf, inputs) => tfjs(tf, at(inputs, 0)),
+    reference: (inputs, attributes) => at(inputs, 0).data.map((x) => f(x, attributes)),
+    tfjs: (tf, inputs, attributes) => tfjs(tf, at(inputs, 0), attributes),
     onnx: {
-      write: (writer, node) => void writer.node(onnx, node.inputs, {}, node.output),
-      read: { [onnx]: (e, node) => e.apply(name, [node.input(0)]) },
+      write: (writer, node) => {
+        const written = names.map((key) => [key, { float: numberAttribute(node.attributes, key) }] as const);
+        writer.node(onnx, node.inputs, Object.fromEntries(written), node.output);
+      },
+      read: {
+        [onnx]: (e, node) => {
+          const read = Object.entries(parameters).map(([key, byDefault]) => [key, node.float(key, byDefault)] as const);
+          return e.apply(name, [node.input(0)], Object.fromEntries(read));
+        },
+      },
     },
   };
 }

@@ -3,6 +3,7 @@ import * as ops from '../emit.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import type { Sample } from './sample.js';
+import { elementwiseSamples } from './samples/elementwise.js';
 import { shapeSamples } from './samples/shape.js';
 
 const first = (inputs: readonly Value[]): Value => {
@@ -107,4 +108,5 @@ export const samples: readonly Sample[] = [
   matmul('stacked by a matrix', ['batch', 2, 3], [4, 3], { transB: true }),
   matmul('a matrix by a stack', [2, 3], ['batch', 2, 4], { transA: true }),
   ...shapeSamples,
+  ...elementwiseSamples,
 ];

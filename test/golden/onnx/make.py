@@ -136,9 +136,8 @@ def main():
         (FOLDER / f"{name}.json").write_text(json.dumps(oracle) + "\n")
 
     torch.manual_seed(99)
-    # What must be refused: a weight that folding has renamed, an operator that is not known, a fixed number of examples.
+    # What must be refused: a weight that folding has renamed, a fixed number of examples.
     export(Tokens(), torch.randn(2, 3, 4), "refused-folded", do_constant_folding=True)
-    export(nn.Sequential(nn.Linear(3, 3), nn.Hardswish(), nn.Linear(3, 2)), torch.randn(2, 3), "refused-operator")
     export(mlp([3, 4, 2], nn.Tanh), torch.randn(2, 3), "refused-fixed-batch", dynamic_axes={})
 
 

@@ -1,8 +1,11 @@
 /** ONNX operators that are read as compositions of ops: they leave no op of their own behind. */
 import type { OnnxReader } from '../../op.js';
+import { activationReaders } from './activations.js';
 import { attention } from './attention.js';
 import { batchNormalization } from './batch-normalization.js';
 import { groupNormalization, instanceNormalization, meanVarianceNormalization } from './group-normalization.js';
+import { cuttingReaders } from './cutting.js';
+import { einsum } from './einsum.js';
 import { gru } from './gru.js';
 import {
   layerNormalization,
@@ -13,12 +16,17 @@ import {
 import { localResponseNormalization } from './local-response-normalization.js';
 import { lpNormalization } from './lp-normalization.js';
 import { lstm } from './lstm.js';
+import { pickingReaders } from './picking.js';
 import { rnn } from './rnn.js';
 import { rotaryEmbedding } from './rotary-embedding.js';
 
 export const compositionReaders: Readonly<Record<string, OnnxReader>> = {
+  ...activationReaders,
+  ...cuttingReaders,
+  ...pickingReaders,
   Attention: attention,
   BatchNormalization: batchNormalization,
+  Einsum: einsum,
   GRU: gru,
   GroupNormalization: groupNormalization,
   InstanceNormalization: instanceNormalization,

@@ -1,0 +1,59 @@
+import { cast } from '../emit/elementwise.js';
+import type { Attributes, DType } from '../graph.js';
+import { at } from '../op.js';
+import type { OnnxNode, OpDefinition } from '../op.js';
+import { operandOf, withoutExpand } from './patterns.js';
+
+const conversions: Readonly<Record<DType, (x: number) => number>> = {
+  float32: (x) => x,
+  int64: Math.trunc,
+  bool: (x) => (x === 0 ? 0 : 1),
+};
+const onnxTypes: Readonly<Record<DType, number>> = { float32: 1, int64: 7, bool: 9 };
+const tfjsTypes = { float32: 'float32', int64: 'int32', bool: 'bool' } as const;
+
+/** Half precisions are read as single, which is closer to what was meant. */
+const floats = new Set([1, 10, 11, 16]);
+const wholeNumbers = new Set([6, 7]);
+const narrowWholeNumbers = new Set([2, 3, 4, 5, 12, 13]);
+const BOOL = 9;
+
+function targetOf(node: OnnxNode): DType {
+  const to = node.int('to', 0);
+  if (floats.has(to)) return 'float32';
+  if (to === BOOL) return 'bool';
+  // Truth values fit in any; other values would have to wrap around.
+  if (wholeNumbers.has(to) || (narrowWholeNumbers.has(to) && node.input(0).dtype === 'bool')) return 'int64';
+  throw node.unsupported(`a cast of ${node.input(0).dtype} to the ONNX type ${to}`, 'floats, INT32, INT64 or BOOL');
+}
+
+function dtypeOf({ to }: Attributes): DType {
+  if (to === 'float32' || to === 'int64' || to === 'bool') return to;
+  throw new Error(`There is no dtype ${String(to)}`);
+}
+
+export const castOp: OpDefinition = {
+  name: 'cast',
+  shape: (inputs) => at(inputs, 0).shape,
+  dtype: (_, attributes) => dtypeOf(attributes),
+  simplify: (e, inputs, attributes) => {
+    const x = at(inputs, 0);
+    const to = dtypeOf(attributes);
+    if (x.dtype === to) return x;
+    // A truth value survives every conversion.
+    const before = operandOf(x, 'cast');
+    if (before?.dtype === 'bool') return cast(e, before, to);
+    return withoutExpand(e, 'cast', inputs, attributes);
+  },
+  derivative: { piecewiseConstant: 'It goes to or comes from whole numbers or truth values; between floats it is no op.' },
+  reference: (inputs, attributes) => at(inputs, 0).data.map(conversions[dtypeOf(attributes)]),
+  tfjs: (tf, inputs, attributes) => tf.cast(at(inputs, 0), tfjsTypes[dtypeOf(attributes)]),
+  onnx: {
+    write: (writer, node) =>
+      void writer.node('Cast', node.inputs, { to: { int: onnxTypes[dtypeOf(node.attributes)] } }, node.output),
+    read: {
+      Cast: (e, node) => cast(e, node.input(0), targetOf(node)),
+      CastLike: (e, node) => cast(e, node.input(0), node.input(1).dtype),
+    },
+  },
+};

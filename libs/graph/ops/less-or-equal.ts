@@ -1,0 +1,10 @@
+import { lessOrEqual } from '../emit/elementwise.js';
+import { comparison } from './comparison.js';
+
+export const lessOrEqualOp = comparison({
+  name: 'lessOrEqual',
+  onnx: 'LessOrEqual',
+  tfjs: (tf, a, b) => tf.lessEqual(a, b),
+  f: (a, b) => a <= b,
+  read: { GreaterOrEqual: (e, node) => lessOrEqual(e, node.input(1), node.input(0)) },
+});

@@ -1,0 +1,10 @@
+import { less } from '../emit/elementwise.js';
+import { comparison } from './comparison.js';
+
+export const lessOp = comparison({
+  name: 'less',
+  onnx: 'Less',
+  tfjs: (tf, a, b) => tf.less(a, b),
+  f: (a, b) => a < b,
+  read: { Greater: (e, node) => less(e, node.input(1), node.input(0)) },
+});

@@ -1,0 +1,56 @@
+import { exp, expand, mul, reduceSum, reshape, sub } from '../emit.js';
+import { reduceLogSumExp } from '../emit/reductions.js';
+import { at, axesAttribute, flagAttribute } from '../op.js';
+import type { Application, Emit, OpDefinition, Value } from '../op.js';
+import { kept, reduceRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
+
+/** The slope, which is softmax over these axes. */
+function weights(e: Emit, { inputs, output, attributes }: Application): Value {
+  const x = at(inputs, 0);
+  return exp(e, sub(e, x, reshape(e, output, kept(x.shape, axesAttribute(attributes, 'axes')))));
+}
+
+function logSumExp(row: readonly number[]): number {
+  const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  if (Math.abs(top) === Infinity) return top;
+  return top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
+}
+
+/** log Σ eˣ over some axes, which does not overflow where the powers would. */
+export const reduceLogSumExpOp: OpDefinition = {
+  name: 'reduceLogSumExp',
+  shape: shapeOfReduction,
+  simplify: (e, inputs, attributes) => {
+    const x = at(inputs, 0);
+    const isOne = axesAttribute(attributes, 'axes').every((axis) => x.shape[axis] === 1);
+    return isOne ? reshape(e, x, reducedShape(x.shape, attributes)) : undefined;
+  },
+  derivative: {
+    vjp: (e, use, cotangent) => {
+      const { shape } = at(use.inputs, 0);
+      const whole = reshape(e, cotangent, kept(shape, axesAttribute(use.attributes, 'axes')));
+      return [expand(e, mul(e, whole, weights(e, use)), shape)];
+    },
+    jvp: (e, use, [tangent]) =>
+      tangent &&
+      reduceSum(
+        e,
+        mul(e, tangent, weights(e, use)),
+        axesAttribute(use.attributes, 'axes'),
+        flagAttribute(use.attributes, 'keepDims'),
+      ),
+  },
+  reference: (inputs, attributes) => reduceRows(at(inputs, 0), axesAttribute(attributes, 'axes'), logSumExp),
+  tfjs: (tf, inputs, attributes, shape) => {
+    const x = at(inputs, 0);
+    const axes = [...axesAttribute(attributes, 'axes')];
+    const largest = tf.max(x, axes, true);
+    // An infinite largest element is the result itself, and ∞ − ∞ would hide it.
+    const top = tf.maximum(tf.minimum(largest, tf.scalar(3e38)), tf.scalar(-3e38));
+    return tf.reshape(tf.add(top, tf.log(tf.sum(tf.exp(tf.sub(x, top)), axes, true))), shape);
+  },
+  onnx: {
+    write: (writer, node) => writeReduction('ReduceLogSumExp', writer, node),
+    read: { ReduceLogSumExp: reductionReader(reduceLogSumExp) },
+  },
+};

@@ -1,0 +1,51 @@
+/** What ops share that turn the elements along some axes into one. */
+import type { Attributes, Shape, ValueType } from '../graph.js';
+import { at, axesAttribute, flagAttribute } from '../op.js';
+import type { Emit, OnnxNode, OnnxReader, Value, WrittenNode, OnnxWriter } from '../op.js';
+import { walk } from '../reference-tensor.js';
+import type { ReferenceTensor } from '../reference-tensor.js';
+import { normalizeAxis, stridesOf } from '../shapes.js';
+import { axesOf } from './reshape.js';
+
+/** With the axes that are reduced kept as axes of size 1. */
+export const kept = (shape: Shape, axes: readonly number[]): Shape => shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+
+export const reducedShape = (shape: Shape, attributes: Attributes): Shape => {
+  const axes = axesAttribute(attributes, 'axes');
+  return flagAttribute(attributes, 'keepDims') ? kept(shape, axes) : shape.filter((_, axis) => !axes.includes(axis));
+};
+
+export const shapeOfReduction = (inputs: readonly ValueType[], attributes: Attributes): Shape =>
+  reducedShape(at(inputs, 0).shape, attributes);
+
+/** One result for the elements along the axes, for each place of the other axes. */
+export function reduceRows(x: ReferenceTensor, axes: readonly number[], f: (row: readonly number[]) => number): Float64Array {
+  const shape = kept(x.shape, axes) as number[];
+  const strides = stridesOf(shape).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
+  const rows = Array.from({ length: shape.reduce((size, dim) => size * dim, 1) }, (): number[] => []);
+  walk(x.shape, strides).forEach((offset, i) => rows[offset]?.push(x.data[i] ?? Number.NaN));
+  return Float64Array.from(rows, f);
+}
+
+/** Without axes ONNX means all of them, unless the node says that it then does nothing. */
+function reducedAxes(node: OnnxNode): readonly number[] {
+  const { shape } = node.input(0);
+  const axes = axesOf(node);
+  if (axes === undefined || axes.length === 0)
+    return node.int('noop_with_empty_axes', 0) === 1 ? [] : shape.map((_, axis) => axis);
+  return axes.map((axis) => normalizeAxis(axis, shape.length));
+}
+
+type Reduction = (e: Emit, x: Value, axes: readonly number[], keepDims: boolean) => Value;
+
+export const reductionReader =
+  (make: Reduction): OnnxReader =>
+  (e, node) =>
+    make(e, node.input(0), reducedAxes(node), node.int('keepdims', 1) === 1);
+
+/** Axes are an attribute up to opset 17 (an input since, and for ReduceSum since 13). */
+export function writeReduction(opType: string, writer: OnnxWriter, node: WrittenNode): void {
+  const axes = { ints: axesAttribute(node.attributes, 'axes') };
+  const keepdims = { int: flagAttribute(node.attributes, 'keepDims') ? 1 : 0 };
+  writer.node(opType, [at(node.inputs, 0)], { axes, keepdims }, node.output);
+}
