@@ -1,4 +1,6 @@
-import { add, matmul, mul, reshape, softmax, tanh, transpose, expand } from '../../emit.js';
+import { add, expand, matmul, mul, reshape, softmax, tanh, transpose } from '../../emit.js';
+import { equal, where } from '../../emit/elementwise.js';
+import { reduceMax } from '../../emit/reductions.js';
 import { concat } from '../../emit/shape.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value } from '../../op.js';
@@ -39,7 +41,21 @@ function causalMask(e: Emit, node: OnnxNode, scores: Value, past: number): Value
 
 /** What is true may be seen. */
 function maskOf(e: Emit, mask: Value): Value {
-  return mask.dtype === 'bool' ? e.apply('where', [mask, e.scalar(0), e.scalar(-Infinity)]) : mask;
+  return mask.dtype === 'bool' ? where(e, mask, e.scalar(0), e.scalar(-Infinity)) : mask;
+}
+
+/** A query that may see no key at all: unless the mask is known, it may come. */
+function hasBlindRows(mask: Value): boolean {
+  if (mask.source.kind !== 'constant') return true;
+  const width = Number(mask.shape.at(-1) ?? 1);
+  const hidden = Array.from(mask.source.data, (x) => (mask.dtype === 'bool' ? x === 0 : x === -Infinity));
+  return hidden.some((_, i) => i % width === 0 && hidden.slice(i, i + width).every(Boolean));
+}
+
+/** Zeros, with derivatives of zero, for a row of −∞, where softmax would give 0 / 0. */
+function guardedSoftmax(e: Emit, scores: Value, axis: number): Value {
+  const blind = equal(e, reduceMax(e, scores, [axis], true), e.scalar(-Infinity));
+  return where(e, blind, e.scalar(0), softmax(e, where(e, blind, e.scalar(0), scores), axis));
 }
 
 /** softmax(scale · Q Kᵀ + mask) V, of opset 23 on. Inputs: Q, K, V, mask, past keys, past values. */
@@ -61,7 +77,7 @@ export const attention: OnnxReader = (e, node) => {
   const masked = node.has(3) ? add(e, capped, maskOf(e, node.input(3))) : capped;
   const past = node.has(4) ? Number(node.input(4).shape[2]) : 0;
   const seen = node.int('is_causal', 0) === 1 ? add(e, masked, causalMask(e, node, masked, past)) : masked;
-  const weights = softmax(e, seen, 3);
+  const weights = node.has(3) && hasBlindRows(node.input(3)) ? guardedSoftmax(e, seen, 3) : softmax(e, seen, 3);
   const mixed = matmul(e, weights, shared(e, values, heads));
   const [examples, , time, width] = mixed.shape;
   const joined = flat
