@@ -16,10 +16,12 @@ import type {
   Shape,
   ValueType,
 } from './graph.js';
+import { UnsupportedModel } from './errors.js';
+import { limits } from './limits.js';
 import { elements } from './reference-tensor.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
-import { sizeOf } from './shapes.js';
+import { fixedSize, showShape, sizeOf } from './shapes.js';
 
 /** Larger results are left to the executor, which folds constants itself and does it in place. */
 const MAX_FOLDED_ELEMENTS = 4096;
@@ -37,12 +39,16 @@ export class GraphBuilder implements Emit {
   readonly #inputs: Value[] = [];
   readonly #arrays = new WeakMap<object, number>();
   readonly #simplify: boolean;
+  readonly #maxValues: number;
   #count = 0;
   #arrayCount = 0;
+  /** Elements that folding has read so far. */
+  #folds = 0;
 
-  /** Without simplification a graph is what was written, to compare with. */
-  constructor({ simplify = true }: { readonly simplify?: boolean } = {}) {
+  /** Without simplification a graph is what was written, to compare with. A graph of a stranger has at most so many values. */
+  constructor({ simplify = true, maxValues = Infinity }: { readonly simplify?: boolean; readonly maxValues?: number } = {}) {
     this.#simplify = simplify;
+    this.#maxValues = maxValues;
   }
 
   input(input: GraphInput): Value {
@@ -127,6 +133,13 @@ export class GraphBuilder implements Emit {
   #create(key: string, { dtype, shape }: ValueType, source: Source): Value {
     const known = this.#values.get(key);
     if (known !== undefined) return known;
+    checkSize(shape);
+    if (this.#count >= this.#maxValues) {
+      throw new UnsupportedModel(`The model makes more than ${this.#maxValues} values`, {
+        field: 'graph',
+        expected: `at most ${this.#maxValues} values, recurrences written out`,
+      });
+    }
     const value: Value = { index: this.#count++, dtype, shape, source };
     this.#values.set(key, value);
     return value;
@@ -135,10 +148,12 @@ export class GraphBuilder implements Emit {
   #folded(op: string, inputs: readonly Value[], attributes: Attributes, { dtype, shape }: ValueType): Value | undefined {
     const size = sizeOf(shape);
     if (inputs.length === 0 || size === undefined || size > MAX_FOLDED_ELEMENTS || op === 'expand') return undefined;
+    if (this.#folds > limits.foldedElements) return undefined;
+    if (inputs.some(({ source }) => source.kind !== 'constant')) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>
       source.kind === 'constant' ? [{ shape: from as readonly number[], data: Float64Array.from(source.data) }] : [],
     );
-    if (tensors.length < inputs.length) return undefined;
+    this.#folds += tensors.reduce((sum, { data }) => sum + data.length, size);
     const fixed = shape as readonly number[];
     return this.constant(fixed, opNamed(op).reference(tensors, attributes, fixed), dtype);
   }
@@ -150,6 +165,16 @@ export class GraphBuilder implements Emit {
     if (known === undefined) this.#arrays.set(data.buffer, id);
     return `array ${id} at ${data.byteOffset} (${data.constructor.name})`;
   }
+}
+
+/** Before anybody takes memory for it. */
+function checkSize(shape: Shape): void {
+  const size = fixedSize(shape);
+  if (shape.length <= limits.axes && size <= limits.valueElements) return;
+  throw new UnsupportedModel(`A value of shape ${showShape(shape.slice(0, limits.axes))} is too large`, {
+    value: showShape(shape.slice(0, limits.axes)),
+    expected: `at most ${limits.axes} axes and ${limits.valueElements} elements for one example`,
+  });
 }
 
 export const nameOf = (value: Value): string => (value.source.kind === 'input' ? value.source.input.name : '');

@@ -14,8 +14,13 @@ export function editDistance(a: string, b: string): number {
   return previous[to.length] ?? 0;
 }
 
+/** Names from strangers may be long and many, and the distance takes time with the square of their length. */
+const MAX_LENGTH = 200;
+const MAX_KNOWN = 5000;
+
 /** At most three of `known` that somebody may have meant by `name`: those that it is part of, and those a few letters away. */
 export function nearest(name: string, known: readonly string[]): readonly string[] {
+  if (name.length > MAX_LENGTH || known.length > MAX_KNOWN) return [];
   const lower = name.toLowerCase();
   const limit = Math.max(2, Math.floor(name.length / 3));
   const distance = (candidate: string): number => {
@@ -24,6 +29,7 @@ export function nearest(name: string, known: readonly string[]): readonly string
     return related ? Math.min(limit, editDistance(name, candidate)) : editDistance(name, candidate);
   };
   return known
+    .filter((candidate) => candidate.length <= MAX_LENGTH)
     .map((candidate) => ({ candidate, distance: distance(candidate) }))
     .filter((entry) => entry.distance <= limit)
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))

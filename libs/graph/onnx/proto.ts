@@ -1,6 +1,7 @@
 /** The part of the ONNX file format that this room reads and writes (onnx.proto, IR version 8), field numbers as published. */
 import protobuf from 'protobufjs';
 import { UnsupportedModel } from '../errors.js';
+import { checkStructure } from './structure.js';
 
 const field = (type: string, id: number): { type: string; id: number } => ({ type, id });
 const repeated = (type: string, id: number): { rule: 'repeated'; type: string; id: number } => ({ rule: 'repeated', type, id });
@@ -13,6 +14,19 @@ const schema = protobuf.Root.fromJSON({
         producerName: field('string', 2),
         graph: field('GraphProto', 7),
         opsetImport: repeated('OperatorSetIdProto', 8),
+        functions: repeated('FunctionProto', 25),
+      },
+    },
+    FunctionProto: {
+      fields: {
+        name: field('string', 1),
+        input: repeated('string', 4),
+        output: repeated('string', 5),
+        node: repeated('NodeProto', 7),
+        opsetImport: repeated('OperatorSetIdProto', 9),
+        domain: field('string', 10),
+        attributeProto: repeated('AttributeProto', 11),
+        overload: field('string', 13),
       },
     },
     OperatorSetIdProto: { fields: { domain: field('string', 1), version: field('int64', 2) } },
@@ -33,6 +47,7 @@ const schema = protobuf.Root.fromJSON({
         opType: field('string', 4),
         attribute: repeated('AttributeProto', 5),
         domain: field('string', 7),
+        overload: field('string', 8),
       },
     },
     AttributeProto: {
@@ -46,6 +61,7 @@ const schema = protobuf.Root.fromJSON({
         ints: repeated('int64', 8),
         strings: repeated('bytes', 9),
         type: field('int32', 20),
+        refAttrName: field('string', 21),
       },
     },
     TensorProto: {
@@ -58,9 +74,11 @@ const schema = protobuf.Root.fromJSON({
         name: field('string', 8),
         rawData: field('bytes', 9),
         doubleData: repeated('double', 10),
+        externalData: repeated('StringEntry', 13),
         dataLocation: field('int32', 14),
       },
     },
+    StringEntry: { fields: { key: field('string', 1), value: field('string', 2) } },
     ValueInfoProto: { fields: { name: field('string', 1), type: field('TypeProto', 2) } },
     TypeProto: { fields: { tensorType: field('TensorType', 1) } },
     TensorType: { fields: { elemType: field('int32', 1), shape: field('TensorShapeProto', 2) } },
@@ -71,7 +89,20 @@ const schema = protobuf.Root.fromJSON({
 const modelType = schema.lookupType('ModelProto');
 
 /** TensorProto.DataType */
-export const elementType = { float: 1, int32: 6, int64: 7, bool: 9, double: 11 } as const;
+export const elementType = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  bfloat16: 16,
+} as const;
 /** AttributeProto.AttributeType */
 export const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
@@ -85,6 +116,7 @@ export interface OnnxTensor {
   readonly doubleData: readonly number[];
   readonly rawData?: Uint8Array;
   readonly dataLocation?: number;
+  readonly externalData?: readonly { readonly key?: string; readonly value?: string }[];
 }
 
 export interface OnnxAttributeProto {
@@ -96,6 +128,8 @@ export interface OnnxAttributeProto {
   readonly floats: readonly number[];
   readonly ints: readonly number[];
   readonly strings: readonly Uint8Array[];
+  /** Inside a function: the attribute of the caller that stands here. */
+  readonly refAttrName?: string;
 }
 
 export interface OnnxNodeProto {
@@ -105,6 +139,32 @@ export interface OnnxNodeProto {
   readonly opType?: string;
   readonly attribute: readonly OnnxAttributeProto[];
   readonly domain?: string;
+  readonly overload?: string;
+}
+
+/** A part of a network that the file defines once and uses as an operator. */
+export interface OnnxFunction {
+  readonly name?: string;
+  readonly domain?: string;
+  readonly overload?: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly node: readonly OnnxNodeProto[];
+  readonly opsetImport: readonly OnnxOpset[];
+  /** Attributes with their defaults. */
+  readonly attributeProto: readonly OnnxAttributeProto[];
+}
+
+export interface OnnxOpset {
+  readonly domain?: string;
+  readonly version?: number;
+}
+
+export interface OnnxGraph {
+  readonly node: readonly OnnxNodeProto[];
+  readonly initializer: readonly OnnxTensor[];
+  readonly input: readonly OnnxValueInfo[];
+  readonly output: readonly OnnxValueInfo[];
 }
 
 export interface OnnxValueInfo {
@@ -118,16 +178,14 @@ export interface OnnxValueInfo {
 }
 
 export interface OnnxModel {
-  readonly opsetImport: readonly { readonly domain?: string; readonly version?: number }[];
-  readonly graph?: {
-    readonly node: readonly OnnxNodeProto[];
-    readonly initializer: readonly OnnxTensor[];
-    readonly input: readonly OnnxValueInfo[];
-    readonly output: readonly OnnxValueInfo[];
-  };
+  readonly opsetImport: readonly OnnxOpset[];
+  readonly functions: readonly OnnxFunction[];
+  readonly graph?: OnnxGraph;
 }
 
+/** Looks at sizes and counts before it makes anything of the bytes. */
 export function decodeModel(bytes: Uint8Array): OnnxModel {
+  checkStructure(bytes);
   try {
     // The schema makes this shape; absent single fields are absent, absent lists are empty.
     return modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true }) as OnnxModel;

@@ -1,5 +1,6 @@
 /** What is in a tensor of an ONNX file. */
 import { UnsupportedModel } from '../errors.js';
+import { fromBfloat16, fromFloat16 } from './half.js';
 import { elementType } from './proto.js';
 import type { OnnxTensor } from './proto.js';
 
@@ -15,7 +16,7 @@ function checked<T extends { readonly length: number }>(tensor: OnnxTensor, valu
   if (!tensor.dims.every(isSize) || values.length !== size) {
     throw failure(
       tensor,
-      `holds ${values.length} numbers in the shape [${tensor.dims.join(', ')}]`,
+      `holds ${values.length} numbers in the shape [${tensor.dims.slice(0, 8).join(', ')}]`,
       'as many numbers as the shape says',
     );
   }
@@ -31,37 +32,64 @@ function aligned(tensor: OnnxTensor, bytesPerElement: number): ArrayBuffer | und
   return rawData.buffer.slice(rawData.byteOffset, rawData.byteOffset + rawData.byteLength) as ArrayBuffer;
 }
 
-export const isFloatType = (type: number | undefined): boolean => type === elementType.float || type === elementType.double;
+const floatTypes: readonly (number | undefined)[] = [
+  elementType.float,
+  elementType.double,
+  elementType.float16,
+  elementType.bfloat16,
+];
 
-/** A tensor of float or double. */
+/** Half precision is read as single, which holds each of its numbers. */
+export const isFloatType = (type: number | undefined): boolean => floatTypes.includes(type);
+
+/** A tensor of floats of any width. */
 export function floatsOf(tensor: OnnxTensor): Float32Array | Float64Array {
-  if (tensor.dataType === elementType.float) {
-    const raw = aligned(tensor, 4);
-    return checked(tensor, raw ? new Float32Array(raw) : Float32Array.from(tensor.floatData));
+  switch (tensor.dataType) {
+    case elementType.float: {
+      const raw = aligned(tensor, 4);
+      return checked(tensor, raw ? new Float32Array(raw) : Float32Array.from(tensor.floatData));
+    }
+    case elementType.double: {
+      const raw = aligned(tensor, 8);
+      return checked(tensor, raw ? new Float64Array(raw) : Float64Array.from(tensor.doubleData));
+    }
+    case elementType.float16:
+      return checked(tensor, Float32Array.from(halves(tensor), fromFloat16));
+    case elementType.bfloat16:
+      return checked(tensor, Float32Array.from(halves(tensor), fromBfloat16));
+    default:
+      throw failure(tensor, `has the ONNX element type ${tensor.dataType}`, 'FLOAT, DOUBLE, FLOAT16 or BFLOAT16');
   }
-  if (tensor.dataType === elementType.double) {
-    const raw = aligned(tensor, 8);
-    return checked(tensor, raw ? new Float64Array(raw) : Float64Array.from(tensor.doubleData));
-  }
-  throw failure(tensor, `has the ONNX element type ${tensor.dataType}`, 'FLOAT or DOUBLE');
 }
+
+function halves(tensor: OnnxTensor): Uint16Array {
+  const raw = aligned(tensor, 2);
+  return raw ? new Uint16Array(raw) : Uint16Array.from(tensor.int32Data);
+}
+
+interface Integers {
+  new (buffer: ArrayBuffer): ArrayLike<number | bigint>;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+const integerTypes: ReadonlyMap<number, Integers> = new Map<number, Integers>([
+  [elementType.int64, BigInt64Array],
+  [elementType.int32, Int32Array],
+  [elementType.uint32, Uint32Array],
+  [elementType.int16, Int16Array],
+  [elementType.uint16, Uint16Array],
+  [elementType.int8, Int8Array],
+  [elementType.uint8, Uint8Array],
+  [elementType.bool, Uint8Array],
+]);
 
 /** A tensor of whole numbers: sizes, axes, flags. */
 export function integersOf(tensor: OnnxTensor): number[] {
-  switch (tensor.dataType ?? 0) {
-    case elementType.int64: {
-      const raw = aligned(tensor, 8);
-      return checked(tensor, raw ? Array.from(new BigInt64Array(raw), Number) : [...tensor.int64Data]);
-    }
-    case elementType.int32: {
-      const raw = aligned(tensor, 4);
-      return checked(tensor, raw ? [...new Int32Array(raw)] : [...tensor.int32Data]);
-    }
-    case elementType.bool: {
-      const raw = aligned(tensor, 1);
-      return checked(tensor, raw ? [...new Uint8Array(raw)] : [...tensor.int32Data]);
-    }
-    default:
-      throw failure(tensor, `has the ONNX element type ${tensor.dataType}`, 'FLOAT, DOUBLE, INT64, INT32 or BOOL');
+  const type = integerTypes.get(tensor.dataType ?? 0);
+  if (type === undefined) {
+    throw failure(tensor, `has the ONNX element type ${tensor.dataType}`, 'floats, whole numbers or BOOL');
   }
+  const raw = aligned(tensor, type.BYTES_PER_ELEMENT);
+  const listed = tensor.dataType === elementType.int64 ? tensor.int64Data : tensor.int32Data;
+  return checked(tensor, raw ? Array.from(new type(raw), Number) : [...listed]);
 }
