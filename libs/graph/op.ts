@@ -50,8 +50,14 @@ export type Kernel = (inputs: readonly ReferenceTensor[], attributes: Attributes
 
 /** Collects ONNX nodes while a graph is written. */
 export interface OnnxWriter {
-  /** Returns the name of the node's result, which is `output` when that is given. */
-  node(opType: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>, output?: string): string;
+  /** Returns the name of the node's result, which is `output` when that is given; of several results the one at `place`. */
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, OnnxAttribute>>,
+    output?: string,
+    place?: number,
+  ): string;
   float(shape: readonly number[], values: ArrayLike<number>): string;
   int64s(values: readonly number[]): string;
   /** A tensor with these sizes, the free axis being counted when the graph runs. */

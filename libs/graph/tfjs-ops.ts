@@ -72,7 +72,16 @@ export interface TfjsOps {
   readonly slice: (x: TfjsTensor, begin: number[], size: number[]) => TfjsTensor;
   readonly stridedSlice: (x: TfjsTensor, begin: number[], end: number[], strides: number[]) => TfjsTensor;
   readonly reverse: (x: TfjsTensor, axes: number[]) => TfjsTensor;
-  readonly pad: (x: TfjsTensor, around: [before: number, after: number][]) => TfjsTensor;
+  readonly pad: (x: TfjsTensor, around: [before: number, after: number][], value?: number) => TfjsTensor;
+  /** Of [examples, rows, columns, channels] with a filter [rows, columns, in, out]. */
+  readonly conv2d: (
+    x: TfjsTensor,
+    filter: TfjsTensor,
+    strides: [number, number],
+    pad: 'valid',
+    format: 'NHWC',
+    dilations: [number, number],
+  ) => TfjsTensor;
   readonly gather: (x: TfjsTensor, indices: TfjsTensor, axis: number) => TfjsTensor;
   readonly scatterND: (indices: TfjsTensor, updates: TfjsTensor, shape: number[]) => TfjsTensor;
   readonly oneHot: (indices: TfjsTensor, depth: number) => TfjsTensor;

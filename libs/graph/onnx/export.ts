@@ -105,10 +105,12 @@ class GraphWriter implements OnnxWriter {
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     output?: string,
+    place = 0,
   ): string {
     const result = output ?? this.#fresh(opType);
+    const before = Array.from({ length: place }, () => this.#fresh('unused'));
     const attribute = Object.entries(attributes).map(([name, value]) => attributeProto(name, value));
-    this.nodes.push({ input: [...inputs], output: [result], name: `node_${this.nodes.length}`, opType, attribute });
+    this.nodes.push({ input: [...inputs], output: [...before, result], name: `node_${this.nodes.length}`, opType, attribute });
     return result;
   }
 

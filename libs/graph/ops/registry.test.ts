@@ -141,6 +141,7 @@ describe('registry', () => {
       'floor',
       'less',
       'lessOrEqual',
+      'maxPoolIndex',
       'not',
       'oneHot',
       'or',

@@ -33,6 +33,13 @@ import { scatterElementsAddOp } from './scatter-elements-add.js';
 import { sliceOp } from './slice.js';
 import { unsliceOp } from './unslice.js';
 import { absOp } from './abs.js';
+import { averagePoolGradientOp } from './average-pool-gradient.js';
+import { averagePoolOp } from './average-pool.js';
+import { convInputGradientOp } from './conv-input-gradient.js';
+import { convOp } from './conv.js';
+import { convWeightGradientOp } from './conv-weight-gradient.js';
+import { maxPoolIndexOp } from './max-pool-index.js';
+import { maxPoolOp } from './max-pool.js';
 import { acosOp } from './acos.js';
 import { acoshOp } from './acosh.js';
 import { andOp } from './and.js';
@@ -103,6 +110,13 @@ const definitions: readonly OpDefinition[] = [
   scatterElementsAddOp,
   sliceOp,
   unsliceOp,
+  convOp,
+  convInputGradientOp,
+  convWeightGradientOp,
+  maxPoolOp,
+  maxPoolIndexOp,
+  averagePoolOp,
+  averagePoolGradientOp,
   absOp,
   acosOp,
   acoshOp,

@@ -3,6 +3,7 @@ import * as ops from '../emit.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import type { Sample } from './sample.js';
+import { convolutionSamples } from './samples/convolution.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { shapeSamples } from './samples/shape.js';
 
@@ -109,4 +110,5 @@ export const samples: readonly Sample[] = [
   matmul('a matrix by a stack', [2, 3], ['batch', 2, 4], { transA: true }),
   ...shapeSamples,
   ...elementwiseSamples,
+  ...convolutionSamples,
 ];
