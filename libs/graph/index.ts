@@ -21,6 +21,7 @@ export { importOnnx } from './onnx/import.js';
 export { importTfjsLayers } from './tfjs/import.js';
 export { gradient } from './gradient.js';
 export { forVectors, linearize } from './linearize.js';
+export { mixesExamples } from './mixes-examples.js';
 export { mlp } from './networks.js';
 export type { MlpSpec } from './networks.js';
 export { inputsOf, oneHot, parametersOf } from './queries.js';
