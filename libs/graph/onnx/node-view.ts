@@ -1,15 +1,20 @@
 import { GraphError, UnsupportedModel } from '../errors.js';
 import type { Shape } from '../graph.js';
 import type { Emit, OnnxNode, Value } from '../op.js';
-import { isFree } from '../shapes.js';
-import type { OnnxNodeProto } from './proto.js';
-import type { ShapeValue } from './shape-values.js';
+import { factorOf, isFree } from '../shapes.js';
+import type { OnnxNodeProto, OnnxTensor } from './proto.js';
+import type { KnownNode } from './known/rule.js';
+import { knownFrom, valueOf } from './known/known.js';
+import type { KnownTensor } from './known/known.js';
+import type { MakingNode } from './known/making.js';
 
 export interface TensorValue {
   readonly kind: 'tensor';
   readonly value: Value;
+  /** Why it could not be worked out while importing. */
+  readonly unknownBecause?: string;
 }
-export type ImportedValue = TensorValue | ShapeValue;
+export type ImportedValue = TensorValue | KnownTensor;
 
 export const labelOf = (node: OnnxNodeProto): string => node.name || node.output[0] || node.opType || '?';
 
@@ -27,7 +32,7 @@ export function atNode(node: OnnxNodeProto, error: unknown): GraphError {
 }
 
 /** A node as the readers of the ops see it. */
-export class NodeView implements OnnxNode {
+export class NodeView implements OnnxNode, MakingNode {
   readonly opset: number;
   readonly #emit: Emit;
   readonly #node: OnnxNodeProto;
@@ -55,13 +60,43 @@ export class NodeView implements OnnxNode {
   input(index: number): Value {
     const value = this.#inputs[index];
     if (value === undefined) throw this.unsupported(`input ${index} is missing`);
-    return value.kind === 'tensor' ? value.value : this.#wholeNumbers(value);
+    return value.kind === 'tensor' ? value.value : valueOf(this.#emit, value);
   }
 
   sizes(index: number): Shape {
-    const value = this.#inputs[index];
-    if (value?.kind === 'sizes') return value.dims;
-    throw this.unsupported(`input ${index} is not known before the model runs`, 'sizes and axes that do not depend on data');
+    const dims = this.known(index)?.data;
+    if (dims === undefined) {
+      const input = this.#inputs[index];
+      const reason = input?.kind === 'tensor' && input.unknownBecause ? `: ${input.unknownBecause}` : '';
+      const problem = `input ${index} is not known before the model runs${reason}`;
+      throw this.unsupported(problem, 'sizes and axes that do not depend on data');
+    }
+    const odd = dims.find((dim) => isFree(dim) && !(Number.isInteger(factorOf(dim)) && factorOf(dim) > 0));
+    if (odd === undefined) return dims;
+    throw this.unsupported(`input ${index} holds ${odd}`, 'whole multiples of the number of examples');
+  }
+
+  known(index: number): KnownTensor | undefined {
+    const input = this.#inputs[index];
+    return input?.kind === 'tensor' ? knownFrom(input.value) : input;
+  }
+
+  /** The node for a rule that works out what is known. */
+  whereKnown(inputs: readonly (KnownTensor | undefined)[]): KnownNode {
+    const operand = (index: number): KnownTensor => {
+      const tensor = inputs[index];
+      if (tensor === undefined) throw this.unsupported(`input ${index} is missing`);
+      return tensor;
+    };
+    return {
+      inputs: inputs.filter((input) => input !== undefined),
+      operand,
+      opset: this.opset,
+      has: (index) => inputs[index] !== undefined,
+      int: (name, byDefault) => this.int(name, byDefault),
+      ints: (name) => this.ints(name),
+      unsupported: (reason, expected) => this.unsupported(reason, expected),
+    };
   }
 
   number(index: number): number {
@@ -72,11 +107,14 @@ export class NodeView implements OnnxNode {
   }
 
   int(name: string, byDefault: number): number {
-    return this.#attribute(name)?.i ?? byDefault;
+    const attribute = this.#attribute(name);
+    // Some writers leave out a zero.
+    return attribute === undefined ? byDefault : (attribute.i ?? 0);
   }
 
   float(name: string, byDefault: number): number {
-    return this.#attribute(name)?.f ?? byDefault;
+    const attribute = this.#attribute(name);
+    return attribute === undefined ? byDefault : (attribute.f ?? 0);
   }
 
   ints(name: string): readonly number[] | undefined {
@@ -96,17 +134,12 @@ export class NodeView implements OnnxNode {
     return this.#attribute(name)?.strings.map((bytes) => new TextDecoder().decode(bytes));
   }
 
-  unsupported(reason: string, expected?: string): Error {
-    return unsupportedAt(this.#node, reason, expected);
+  tensor(name: string): OnnxTensor | undefined {
+    return this.#attribute(name)?.t;
   }
 
-  /** Sizes that meet a tensor become one. */
-  #wholeNumbers({ dims, scalar }: ShapeValue): Value {
-    const numbers = dims.map((dim) => {
-      if (isFree(dim)) throw this.unsupported('the number of examples as a tensor of whole numbers');
-      return dim;
-    });
-    return this.#emit.constant(scalar ? [] : [numbers.length], Float64Array.from(numbers), 'int64');
+  unsupported(reason: string, expected?: string): Error {
+    return unsupportedAt(this.#node, reason, expected);
   }
 
   #attribute(name: string): OnnxNodeProto['attribute'][number] | undefined {

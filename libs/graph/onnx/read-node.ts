@@ -1,23 +1,27 @@
-/** What one node of an ONNX file computes: a tensor of the graph, or sizes that are known while importing. */
+/** What one node of an ONNX file computes: a tensor of the graph, or what is known while importing. */
 import type { GraphBuilder } from '../builder.js';
-import { batchSize } from '../emit.js';
 import { UnknownOp } from '../errors.js';
 import { nearest } from '../nearest.js';
+import type { OnnxReader } from '../op.js';
 import { onnxReaders } from '../ops/registry.js';
-import { isFree } from '../shapes.js';
+import { elementwiseRules } from './known/elementwise.js';
+import { evaluated } from './known/evaluate.js';
+import { known, knownFrom, knownScalar, wasWorkedOut } from './known/known.js';
+import type { KnownTensor } from './known/known.js';
+import { constantFrom, finished, makers } from './known/making.js';
+import type { Made } from './known/making.js';
+import { reductionRules } from './known/reductions.js';
+import type { Rule } from './known/rule.js';
+import { Undecided } from './known/symbols.js';
 import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
-import { shapeRules, sizes } from './shape-values.js';
-import type { ShapeValue } from './shape-values.js';
-import { floatsOf, integersOf, isFloatType } from './tensors.js';
 
 export const isStandard = (domain: string | undefined): boolean => domain === undefined || domain === '' || domain === 'ai.onnx';
 
-export function constantOf(builder: GraphBuilder, tensor: OnnxTensor): ImportedValue {
-  if (!isFloatType(tensor.dataType)) return sizes(integersOf(tensor), tensor.dims.length === 0);
-  return { kind: 'tensor', value: builder.constant(tensor.dims, floatsOf(tensor)) };
-}
+const imported = (made: Made): ImportedValue => ('kind' in made ? made : { kind: 'tensor', value: made });
+
+export const constantOf = (builder: GraphBuilder, tensor: OnnxTensor): ImportedValue => imported(constantFrom(builder, tensor));
 
 /** Adds the values that a node makes to those before it. */
 export function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
@@ -48,32 +52,71 @@ function readValues(
   const opType = node.opType ?? '';
   const view = new NodeView(builder, node, inputs, opset);
   if (isStandard(node.domain)) {
-    if (opType === 'Constant') return [constantNode(builder, node)];
-    if (opType === 'Shape') return [shapeNode(view)];
-    if (opType === 'Cast' && inputs[0]?.kind === 'sizes' && isFloatType(view.int('to', 0)))
-      return [sizesAsFloats(builder, inputs[0], view)];
-    const rule = shapeRules.get(opType);
-    const shapeInputs = inputs.flatMap((input) => (input?.kind === 'sizes' ? [input] : []));
-    if (rule !== undefined && inputs[0]?.kind === 'sizes' && shapeInputs.length === inputs.length) {
-      return [
-        rule({
-          inputs: shapeInputs,
-          int: (name, byDefault) => view.int(name, byDefault),
-          unsupported: (reason, expected) => view.unsupported(reason, expected),
-        }),
-      ];
-    }
+    if (opType === 'Constant') return [constantNode(builder, node, view)];
+    const maker = makers.get(opType);
+    if (maker !== undefined) return [imported(maker(builder, view))];
+    if (loops.has(opType)) throw view.unsupported('a loop', 'a network whose loops are written out');
     const reader = onnxReaders.get(opType);
-    if (reader !== undefined) {
-      return [reader(builder, view)].flat().map((value) => value && { kind: 'tensor', value });
+    const knowns = knownInputs(inputs);
+    const rule = rules[opType];
+    if (knowns !== undefined && (rule !== undefined || reader !== undefined)) {
+      return workedOut(builder, opType, { node, view, inputs: knowns, opset }, rule, reader);
     }
+    if (reader !== undefined) return [reader(builder, view)].flat().map((value) => value && imported(value));
   }
-  const known = [...onnxReaders.keys(), 'Constant', 'Shape'].sort();
+  const names = [...onnxReaders.keys(), ...makers.keys(), 'Constant'].sort();
   const domain = node.domain || 'ai.onnx';
-  throw new UnknownOp({ node: labelOf(node), op: opType, domain, opset, nearest: nearest(opType, known), known });
+  throw new UnknownOp({ node: labelOf(node), op: opType, domain, opset, nearest: nearest(opType, names), known: names });
 }
 
-function constantNode(builder: GraphBuilder, node: OnnxNodeProto): ImportedValue {
+const rules: Readonly<Record<string, Rule | undefined>> = { ...elementwiseRules, ...reductionRules };
+const loops: ReadonlySet<string> = new Set(['Loop', 'Scan']);
+
+/**
+ * The inputs, if all are known. Floats that came with the file are constants of the graph and stay there, unless they meet
+ * what is known.
+ */
+function knownInputs(inputs: readonly (ImportedValue | undefined)[]): readonly (KnownTensor | undefined)[] | undefined {
+  const given = inputs.filter((input) => input !== undefined);
+  const isAsked = given.some((input) => input.kind === 'known' || input.value.dtype !== 'float32' || wasWorkedOut(input.value));
+  if (!isAsked) return undefined;
+  const knowns = inputs.map((input) => (input?.kind === 'tensor' ? knownFrom(input.value) : input));
+  return knowns.every((tensor, i) => (tensor === undefined) === (inputs[i] === undefined)) ? knowns : undefined;
+}
+
+interface KnownUse {
+  readonly node: OnnxNodeProto;
+  readonly view: NodeView;
+  readonly inputs: readonly (KnownTensor | undefined)[];
+  readonly opset: number;
+}
+
+/** What the number of examples decides is left to the graph, if it can do that. */
+function workedOut(
+  builder: GraphBuilder,
+  opType: string,
+  use: KnownUse,
+  rule: Rule | undefined,
+  reader: OnnxReader | undefined,
+): readonly (ImportedValue | undefined)[] {
+  const { node, view, inputs, opset } = use;
+  let reason = `${opType} of the number of examples`;
+  try {
+    const results =
+      rule === undefined
+        ? reader && evaluated(opType, inputs, (e, given) => reader(e, new NodeView(e, node, given, opset)))
+        : [rule(view.whereKnown(inputs))];
+    if (results !== undefined) return results.map((result) => result && imported(finished(builder, result)));
+  } catch (error) {
+    if (!(error instanceof Undecided)) throw error;
+    reason = error.message;
+  }
+  if (reader === undefined) throw view.unsupported(reason, 'sizes in which the batch axis stays as it is');
+  const values = [reader(builder, view)].flat();
+  return values.map((value) => value && { kind: 'tensor', value, unknownBecause: reason });
+}
+
+function constantNode(builder: GraphBuilder, node: OnnxNodeProto, view: NodeView): ImportedValue {
   const [attribute] = node.attribute;
   switch (attribute?.name ?? '') {
     case 'value':
@@ -86,26 +129,12 @@ function constantNode(builder: GraphBuilder, node: OnnxNodeProto): ImportedValue
       return { kind: 'tensor', value: builder.constant([numbers.length], Float64Array.from(numbers)) };
     }
     case 'value_int':
-      return sizes([attribute?.i ?? 0], true);
-    case 'value_ints':
-      return sizes(attribute?.ints ?? []);
+      return knownScalar('int64', attribute?.i ?? 0);
+    case 'value_ints': {
+      const numbers = attribute?.ints ?? [];
+      return known('int64', [numbers.length], numbers);
+    }
     default:
   }
-  throw unsupportedAt(node, `a constant given as '${attribute?.name ?? 'nothing'}'`, 'a constant of numbers');
-}
-
-function shapeNode(view: NodeView): ShapeValue {
-  const { shape } = view.input(0);
-  return sizes(shape.slice(view.int('start', 0), view.int('end', shape.length)));
-}
-
-/** The number of examples as a float, where a model divides by it. */
-function sizesAsFloats(builder: GraphBuilder, value: ShapeValue, view: NodeView): ImportedValue {
-  const [only] = value.dims;
-  if (only === 'batch' && value.scalar) return { kind: 'tensor', value: batchSize(builder) };
-  const numbers = value.dims.map((dim) => {
-    if (isFree(dim)) throw view.unsupported('a list of sizes with the number of examples as floats');
-    return dim;
-  });
-  return { kind: 'tensor', value: builder.constant(value.scalar ? [] : [numbers.length], Float64Array.from(numbers)) };
+  throw view.unsupported(`a constant given as '${attribute?.name ?? 'nothing'}'`, 'a constant of numbers');
 }

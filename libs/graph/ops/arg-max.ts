@@ -3,17 +3,24 @@ import { argMax } from '../emit/reductions.js';
 import type { Attributes } from '../graph.js';
 import { at, flagAttribute, numberAttribute } from '../op.js';
 import type { Emit, OnnxNode, OpDefinition, Value } from '../op.js';
-import { normalizeAxis } from '../shapes.js';
-import { reduceRows, reducedShape } from './reduction.js';
+import type { ReferenceTensor } from '../reference-tensor.js';
+import { normalizeAxis, stridesOf } from '../shapes.js';
+import { reducedShape } from './reduction.js';
 
 const asReduction = (attributes: Attributes): Attributes => ({ ...attributes, axes: [numberAttribute(attributes, 'axis')] });
 
-function firstLargest(row: readonly number[]): number {
-  const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return Math.max(
-    0,
-    row.findIndex((x) => Object.is(x, top) || x === top),
-  );
+/** NaN counts as the largest, as in PyTorch. */
+function places(x: ReferenceTensor, axis: number): Float64Array {
+  const length = x.shape[axis] ?? 1;
+  const stride = stridesOf(x.shape)[axis] ?? 1;
+  const isLarger = (a: number, b: number): boolean => a > b || (Number.isNaN(a) && !Number.isNaN(b));
+  return Float64Array.from({ length: x.data.length / Math.max(length, 1) }, (_, i) => {
+    const start = Math.floor(i / stride) * stride * length + (i % stride);
+    const valueAt = (place: number): number => x.data[start + place * stride] ?? Number.NaN;
+    let largest = 0;
+    for (let place = 1; place < length; place++) if (isLarger(valueAt(place), valueAt(largest))) largest = place;
+    return largest;
+  });
 }
 
 function read(e: Emit, node: OnnxNode, x: Value): Value {
@@ -27,7 +34,7 @@ export const argMaxOp: OpDefinition = {
   shape: (inputs, attributes) => reducedShape(at(inputs, 0).shape, asReduction(attributes)),
   dtype: () => 'int64',
   derivative: { piecewiseConstant: 'It is a place, which jumps where another element becomes the largest.' },
-  reference: (inputs, attributes) => reduceRows(at(inputs, 0), [numberAttribute(attributes, 'axis')], firstLargest),
+  reference: (inputs, attributes) => places(at(inputs, 0), numberAttribute(attributes, 'axis')),
   tfjs: (tf, inputs, attributes, shape) => tf.reshape(tf.argMax(at(inputs, 0), numberAttribute(attributes, 'axis')), shape),
   onnx: {
     write: (writer, node) => {

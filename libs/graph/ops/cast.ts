@@ -10,7 +10,7 @@ const conversions: Readonly<Record<DType, (x: number) => number>> = {
   bool: (x) => (x === 0 ? 0 : 1),
 };
 const onnxTypes: Readonly<Record<DType, number>> = { float32: 1, int64: 7, bool: 9 };
-const tfjsTypes = { float32: 'float32', int64: 'int32', bool: 'bool' } as const;
+const tfjsTypes = { float32: 'float32', int64: 'int32' } as const;
 
 /** Half precisions are read as single, which is closer to what was meant. */
 const floats = new Set([1, 10, 11, 16]);
@@ -47,7 +47,12 @@ export const castOp: OpDefinition = {
   },
   derivative: { piecewiseConstant: 'It goes to or comes from whole numbers or truth values; between floats it is no op.' },
   reference: (inputs, attributes) => at(inputs, 0).data.map(conversions[dtypeOf(attributes)]),
-  tfjs: (tf, inputs, attributes) => tf.cast(at(inputs, 0), tfjsTypes[dtypeOf(attributes)]),
+  tfjs: (tf, inputs, attributes) => {
+    const x = at(inputs, 0);
+    const to = dtypeOf(attributes);
+    // Its WASM backend keeps the bits of a number that becomes a truth value.
+    return to === 'bool' ? tf.logicalNot(tf.equal(x, tf.scalar(0))) : tf.cast(x, tfjsTypes[to]);
+  },
   onnx: {
     write: (writer, node) =>
       void writer.node('Cast', node.inputs, { to: { int: onnxTypes[dtypeOf(node.attributes)] } }, node.output),

@@ -63,9 +63,12 @@ export const clipOp: OpDefinition = {
   onnx: {
     write: (writer, node) => {
       const { low, high } = boundsOf(node.attributes);
-      const bound = (value: number | undefined): string => (value === undefined ? '' : writer.float([], [value]));
-      const bounds = high === undefined ? [bound(low)] : [bound(low), bound(high)];
-      writer.node('Clip', [at(node.inputs, 0), ...bounds], {}, node.output);
+      const x = at(node.inputs, 0);
+      const number = (value: number): string => writer.float([], [value]);
+      // With one bound ONNX Runtime's Clip also cuts infinities off at the largest number.
+      if (low === undefined) writer.node('Min', [x, number(high ?? Infinity)], {}, node.output);
+      else if (high === undefined) writer.node('Max', [x, number(low)], {}, node.output);
+      else writer.node('Clip', [x, number(low), number(high)], {}, node.output);
     },
     read: { Clip: readClip },
   },

@@ -2,7 +2,7 @@ import { exp, expand, mul, reduceSum, reshape, sub } from '../emit.js';
 import { reduceLogSumExp } from '../emit/reductions.js';
 import { at, axesAttribute, flagAttribute } from '../op.js';
 import type { Application, Emit, OpDefinition, Value } from '../op.js';
-import { kept, reduceRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
+import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
 
 /** The slope, which is softmax over these axes. */
 function weights(e: Emit, { inputs, output, attributes }: Application): Value {
@@ -10,10 +10,10 @@ function weights(e: Emit, { inputs, output, attributes }: Application): Value {
   return exp(e, sub(e, x, reshape(e, output, kept(x.shape, axesAttribute(attributes, 'axes')))));
 }
 
-function logSumExp(row: readonly number[]): number {
-  const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  if (Math.abs(top) === Infinity) return top;
-  return top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
+/** log (eᵃ + eᵇ) */
+function logAdd(a: number, b: number): number {
+  const top = Math.max(a, b);
+  return Math.abs(top) === Infinity ? top : top + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
 /** log Σ eˣ over some axes, which does not overflow where the powers would. */
@@ -40,7 +40,7 @@ export const reduceLogSumExpOp: OpDefinition = {
         flagAttribute(use.attributes, 'keepDims'),
       ),
   },
-  reference: (inputs, attributes) => reduceRows(at(inputs, 0), axesAttribute(attributes, 'axes'), logSumExp),
+  reference: (inputs, attributes) => foldRows(at(inputs, 0), axesAttribute(attributes, 'axes'), Number.NEGATIVE_INFINITY, logAdd),
   tfjs: (tf, inputs, attributes, shape) => {
     const x = at(inputs, 0);
     const axes = [...axesAttribute(attributes, 'axes')];

@@ -4,7 +4,7 @@ import { reduceMax, reduceMin } from '../emit/reductions.js';
 import { at, axesAttribute, flagAttribute } from '../op.js';
 import type { Application, Emit, OpDefinition, Value } from '../op.js';
 import { dtypeOfFirst } from './dtypes.js';
-import { kept, reduceRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
+import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
 
 /** The largest elements share the derivative equally, as those of `amax` in PyTorch: 1 / n at each of n, else 0. */
 function shares(e: Emit, { inputs, output, attributes }: Application): Value {
@@ -40,9 +40,7 @@ export const reduceMaxOp: OpDefinition = {
       ),
   },
   reference: (inputs, attributes) =>
-    reduceRows(at(inputs, 0), axesAttribute(attributes, 'axes'), (row) =>
-      row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
-    ),
+    foldRows(at(inputs, 0), axesAttribute(attributes, 'axes'), Number.NEGATIVE_INFINITY, (a, b) => Math.max(a, b)),
   tfjs: (tf, inputs, attributes) =>
     tf.max(at(inputs, 0), [...axesAttribute(attributes, 'axes')], flagAttribute(attributes, 'keepDims')),
   onnx: {

@@ -6,7 +6,7 @@ import { at, axesAttribute } from '../op.js';
 import type { Application, Emit, OpDefinition, Value } from '../op.js';
 import { isFree, showShape } from '../shapes.js';
 import { dtypeOfFirst, numberLike } from './dtypes.js';
-import { kept, reduceRows, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
+import { kept, foldRows, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
 
 const axisOf = ({ attributes }: Pick<Application, 'attributes'>): number => axesAttribute(attributes, 'axes')[0] ?? 0;
 
@@ -46,8 +46,7 @@ export const reduceProdOp: OpDefinition = {
     vjp: (e, use, cotangent) => [expand(e, mul(e, cotangent, productsOfOthers(e, use)), at(use.inputs, 0).shape)],
     jvp: (e, use, [tangent]) => tangent && reduceSum(e, mul(e, tangent, productsOfOthers(e, use)), [axisOf(use)], true),
   },
-  reference: (inputs, attributes) =>
-    reduceRows(at(inputs, 0), axesAttribute(attributes, 'axes'), (row) => row.reduce((a, b) => a * b, 1)),
+  reference: (inputs, attributes) => foldRows(at(inputs, 0), axesAttribute(attributes, 'axes'), 1, (product, x) => product * x),
   tfjs: (tf, inputs, attributes) => tf.prod(at(inputs, 0), [axisOf({ attributes })], true),
   onnx: {
     write: (writer, node) => writeReduction('ReduceProd', writer, node),

@@ -4,7 +4,7 @@ import { at, axesAttribute, flagAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
-import { kept, reduceRows, reducedShape, reductionReader, shapeOfReduction } from './reduction.js';
+import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction } from './reduction.js';
 
 /** The sum over some axes; one of them may be the free one. */
 export const reduceSumOp: OpDefinition = {
@@ -33,8 +33,7 @@ export const reduceSumOp: OpDefinition = {
     jvp: (e, { attributes }, [tangent]) =>
       tangent && reduceSum(e, tangent, axesAttribute(attributes, 'axes'), flagAttribute(attributes, 'keepDims')),
   },
-  reference: (inputs, attributes) =>
-    reduceRows(at(inputs, 0), axesAttribute(attributes, 'axes'), (row) => row.reduce((sum, x) => sum + x, 0)),
+  reference: (inputs, attributes) => foldRows(at(inputs, 0), axesAttribute(attributes, 'axes'), 0, (sum, x) => sum + x),
   tfjs: (tf, inputs, attributes) =>
     tf.sum(at(inputs, 0), [...axesAttribute(attributes, 'axes')], flagAttribute(attributes, 'keepDims')),
   onnx: {

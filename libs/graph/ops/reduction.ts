@@ -2,7 +2,7 @@
 import type { Attributes, Shape, ValueType } from '../graph.js';
 import { at, axesAttribute, flagAttribute } from '../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value, WrittenNode, OnnxWriter } from '../op.js';
-import { walk } from '../reference-tensor.js';
+import { elements, walk } from '../reference-tensor.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
 import { normalizeAxis, stridesOf } from '../shapes.js';
 import { axesOf } from './reshape.js';
@@ -18,13 +18,18 @@ export const reducedShape = (shape: Shape, attributes: Attributes): Shape => {
 export const shapeOfReduction = (inputs: readonly ValueType[], attributes: Attributes): Shape =>
   reducedShape(at(inputs, 0).shape, attributes);
 
-/** One result for the elements along the axes, for each place of the other axes. */
-export function reduceRows(x: ReferenceTensor, axes: readonly number[], f: (row: readonly number[]) => number): Float64Array {
+/** For each place of the other axes, all elements along these axes taken into one number, one after the other. */
+export function foldRows(
+  x: ReferenceTensor,
+  axes: readonly number[],
+  initial: number,
+  f: (folded: number, x: number) => number,
+): Float64Array {
   const shape = kept(x.shape, axes) as number[];
   const strides = stridesOf(shape).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
-  const rows = Array.from({ length: shape.reduce((size, dim) => size * dim, 1) }, (): number[] => []);
-  walk(x.shape, strides).forEach((offset, i) => rows[offset]?.push(x.data[i] ?? Number.NaN));
-  return Float64Array.from(rows, f);
+  const results = new Float64Array(elements(shape)).fill(initial);
+  walk(x.shape, strides).forEach((to, i) => (results[to] = f(results[to] ?? Number.NaN, x.data[i] ?? Number.NaN)));
+  return results;
 }
 
 /** Without axes ONNX means all of them, unless the node says that it then does nothing. */

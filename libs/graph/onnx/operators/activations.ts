@@ -1,4 +1,4 @@
-/** Elementwise operators that are read as compositions. `FastGelu` and its like are ONNX Runtime's own. */
+/** Elementwise operators that are read as compositions; those of `com.microsoft` are what ONNX Runtime's own tools write. */
 import { add } from '../../emit.js';
 import {
   celu,
@@ -41,10 +41,11 @@ export const activationReaders: Readonly<Record<string, OnnxReader>> = {
   Shrink: (e, node) => shrink(e, node.input(0), node.float('lambd', 0.5), node.float('bias', 0)),
   Gelu: geluReader,
   Swish: (e, node) => silu(e, node.input(0), node.float('alpha', 1)),
-  FastGelu: (e, node) => {
+  'com.microsoft.Gelu': (e, node) => gelu(e, node.input(0)),
+  'com.microsoft.FastGelu': (e, node) => {
     const x = node.input(0);
     return geluTanh(e, node.has(1) ? add(e, x, node.input(1)) : x);
   },
-  BiasGelu: (e, node) => gelu(e, add(e, node.input(0), node.input(1))),
-  QuickGelu: (e, node) => silu(e, node.input(0), node.float('alpha', 1.702)),
+  'com.microsoft.BiasGelu': (e, node) => gelu(e, add(e, node.input(0), node.input(1))),
+  'com.microsoft.QuickGelu': (e, node) => silu(e, node.input(0), node.float('alpha', 1.702)),
 };
