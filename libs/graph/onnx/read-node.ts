@@ -51,19 +51,20 @@ function readValues(
 ): readonly (ImportedValue | undefined)[] {
   const opType = node.opType ?? '';
   const view = new NodeView(builder, node, inputs, opset);
-  if (isStandard(node.domain)) {
+  const standard = isStandard(node.domain);
+  const reader = onnxReaders.get(standard ? opType : `${node.domain}.${opType}`);
+  if (standard) {
     if (opType === 'Constant') return [constantNode(builder, node, view)];
     const maker = makers.get(opType);
     if (maker !== undefined) return [imported(maker(builder, view))];
     if (loops.has(opType)) throw view.unsupported('a loop', 'a network whose loops are written out');
-    const reader = onnxReaders.get(opType);
     const knowns = knownInputs(inputs);
     const rule = rules[opType];
     if (knowns !== undefined && (rule !== undefined || reader !== undefined)) {
       return workedOut(builder, opType, { node, view, inputs: knowns, opset }, rule, reader);
     }
-    if (reader !== undefined) return [reader(builder, view)].flat().map((value) => value && imported(value));
   }
+  if (reader !== undefined) return [reader(builder, view)].flat().map((value) => value && imported(value));
   const names = [...onnxReaders.keys(), ...makers.keys(), 'Constant'].sort();
   const domain = node.domain || 'ai.onnx';
   throw new UnknownOp({ node: labelOf(node), op: opType, domain, opset, nearest: nearest(opType, names), known: names });

@@ -1,0 +1,121 @@
+/** Elementwise operators on known tensors. */
+import type { DType, Dim } from '../../graph.js';
+import { broadcastOffsets } from '../../reference-tensor.js';
+import { broadcastShapes, isFree } from '../../shapes.js';
+import { elementType } from '../proto.js';
+import { isFloatType } from '../tensors.js';
+import { checkKnownSize, known } from './known.js';
+import type { KnownTensor } from './known.js';
+import type { KnownNode, Rule } from './rule.js';
+import {
+  divided,
+  isAtMost,
+  isEqual,
+  isLess,
+  larger,
+  minus,
+  ofNumber,
+  plus,
+  remainder,
+  rounded,
+  smaller,
+  times,
+} from './symbols.js';
+
+/** Applies f to the elements that broadcasting brings together. */
+export function mapped(dtype: DType, inputs: readonly KnownTensor[], f: (...values: readonly Dim[]) => Dim): KnownTensor {
+  const shape = inputs.map((input) => input.shape).reduce((a, b) => broadcastShapes(a, b) as readonly number[], []);
+  const size = checkKnownSize(shape);
+  const offsets = inputs.map((input) => broadcastOffsets(input.shape, shape));
+  const data = Array.from({ length: size }, (_, i) =>
+    f(...inputs.map((input, k) => input.data[offsets[k]?.[i] ?? 0] ?? Number.NaN)),
+  );
+  return known(dtype, shape, data);
+}
+
+const dtypeOfFirst = ({ inputs }: KnownNode): DType => inputs[0]?.dtype ?? 'float32';
+
+type Chooser = (node: KnownNode) => (...values: readonly Dim[]) => Dim;
+
+const numeric =
+  (choose: Chooser): Rule =>
+  (node) =>
+    mapped(dtypeOfFirst(node), node.inputs, choose(node));
+
+const binary = (f: (a: Dim, b: Dim) => Dim): Rule => numeric(() => (a, b) => f(a ?? Number.NaN, b ?? Number.NaN));
+const unary = (f: (x: Dim) => Dim): Rule => numeric(() => (x) => f(x ?? Number.NaN));
+const variadic = (f: (a: Dim, b: Dim) => Dim): Rule =>
+  numeric(
+    () =>
+      (...values) =>
+        values.reduce(f),
+  );
+
+const truth =
+  (f: (a: Dim, b: Dim) => boolean): Rule =>
+  (node) =>
+    mapped('bool', node.inputs, (a, b) => (f(a ?? Number.NaN, b ?? Number.NaN) ? 1 : 0));
+
+const isTrue = (x: Dim): boolean => isFree(x) || x !== 0;
+
+const functions: Readonly<Record<string, (x: number) => number>> = {
+  Cos: Math.cos,
+  Exp: Math.exp,
+  Log: Math.log,
+  Reciprocal: (x) => 1 / x,
+  Sign: Math.sign,
+  Sin: Math.sin,
+  Sqrt: Math.sqrt,
+  Tanh: Math.tanh,
+};
+
+const toEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+
+/** The kind that a known tensor has after a cast to an ONNX type. */
+const targetOf = (type: number): DType => {
+  if (isFloatType(type)) return 'float32';
+  return type === elementType.bool ? 'bool' : 'int64';
+};
+
+export function castTo(tensor: KnownTensor, dtype: DType): KnownTensor {
+  if (tensor.dtype === dtype) return tensor;
+  const truncated = rounded(Math.trunc, 'trunc');
+  const convert = { float32: (x: Dim) => x, int64: truncated, bool: (x: Dim) => (isTrue(x) ? 1 : 0) }[dtype];
+  return known(dtype, tensor.shape, tensor.data.map(convert));
+}
+
+const power = (a: Dim, b: Dim): Dim => {
+  if (b === 1) return a;
+  return ofNumber((x) => x ** ofNumber((y) => y, 'exponent')(b), 'pow')(a);
+};
+
+export const elementwiseRules: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(Object.entries(functions).map(([name, f]) => [name, unary(ofNumber(f, name))])),
+  IsNaN: (node) => mapped('bool', node.inputs, (x) => (Number.isNaN(x) ? 1 : 0)),
+  Abs: unary((x) => (isLess(x, 0) ? minus(x) : x)),
+  Add: binary(plus),
+  And: truth((a, b) => isTrue(a) && isTrue(b)),
+  Cast: (node) => castTo(node.operand(0), targetOf(node.int('to', 0))),
+  CastLike: (node) => castTo(node.operand(0), node.operand(1).dtype),
+  Ceil: unary(rounded(Math.ceil, 'ceil')),
+  Div: numeric((node) => (a, b) => divided(a ?? Number.NaN, b ?? Number.NaN, dtypeOfFirst(node) !== 'float32')),
+  Equal: truth(isEqual),
+  Floor: unary(rounded(Math.floor, 'floor')),
+  Greater: truth((a, b) => isLess(b, a)),
+  GreaterOrEqual: truth((a, b) => isAtMost(b, a)),
+  Less: truth(isLess),
+  LessOrEqual: truth(isAtMost),
+  Max: variadic(larger),
+  Min: variadic(smaller),
+  Mod: numeric((node) => (a, b) => remainder(a ?? Number.NaN, b ?? Number.NaN, node.int('fmod', 0) === 1)),
+  Mul: binary(times),
+  Neg: unary(minus),
+  Not: (node) => mapped('bool', node.inputs, (x) => (isTrue(x ?? 0) ? 0 : 1)),
+  Or: truth((a, b) => isTrue(a) || isTrue(b)),
+  Pow: binary(power),
+  Round: unary(rounded(toEven, 'round')),
+  Sub: binary((a, b) => plus(a, minus(b))),
+  Where: (node) =>
+    mapped(node.operand(1).dtype, node.inputs, (condition, a, b) => (isTrue(condition ?? 0) ? (a ?? 0) : (b ?? 0))),
+  Xor: truth((a, b) => isTrue(a) !== isTrue(b)),
+};

@@ -1,0 +1,94 @@
+/**
+ * Tensors that are known while importing: sizes, axes, positions, masks. The arithmetic that exporters write about them is
+ * done at once, with the number of examples as a symbol, and never reaches the graph.
+ */
+import { batchSize, mul, reshape } from '../../emit.js';
+import { cast } from '../../emit/elementwise.js';
+import { concat } from '../../emit/shape.js';
+import { UnsupportedModel } from '../../errors.js';
+import type { DType, Dim } from '../../graph.js';
+import type { Emit, Value } from '../../op.js';
+import { constantNumber, madeBy } from '../../ops/patterns.js';
+import { elements } from '../../reference-tensor.js';
+import { factorOf, isFree, showShape, sizeOf } from '../../shapes.js';
+
+export interface KnownTensor {
+  readonly kind: 'known';
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Numbers (truth values as 0 and 1), or multiples of the number of examples. */
+  readonly data: readonly Dim[];
+}
+
+/** What is larger is not worked out while importing: a file of a few bytes can ask for any size. */
+export const MAX_KNOWN_ELEMENTS = 2 ** 22;
+/** Floats that came with the file may be weights; only few of them are taken for numbers about shapes. */
+const MAX_GIVEN_FLOATS = 4096;
+
+export function checkKnownSize(shape: readonly number[]): number {
+  const size = elements(shape);
+  if (size <= MAX_KNOWN_ELEMENTS && shape.every((dim) => dim >= 0)) return size;
+  throw new UnsupportedModel(`A tensor of shape ${showShape(shape)} would be made while importing`, {
+    value: showShape(shape),
+    expected: `at most ${MAX_KNOWN_ELEMENTS} elements`,
+  });
+}
+
+export const known = (dtype: DType, shape: readonly number[], data: readonly Dim[]): KnownTensor => ({
+  kind: 'known',
+  dtype,
+  shape,
+  data,
+});
+
+export const knownScalar = (dtype: DType, value: Dim): KnownTensor => known(dtype, [], [value]);
+
+export const hasSymbols = (tensor: KnownTensor): boolean => tensor.data.some(isFree);
+
+const asValues = new WeakMap<KnownTensor, Value>();
+const asTensors = new WeakMap<Value, KnownTensor>();
+const workedOut = new WeakSet<Value>();
+
+/** A known tensor where the graph needs one: a constant, or made of the number of examples. */
+export function valueOf(e: Emit, tensor: KnownTensor): Value {
+  const before = asValues.get(tensor);
+  if (before !== undefined) return before;
+  const value = hasSymbols(tensor)
+    ? withExamples(e, tensor)
+    : e.constant(tensor.shape, Float64Array.from(tensor.data as readonly number[]), tensor.dtype);
+  asValues.set(tensor, value);
+  asTensors.set(value, tensor);
+  workedOut.add(value);
+  return value;
+}
+
+function withExamples(e: Emit, { dtype, shape, data }: KnownTensor): Value {
+  const float = (dim: Dim): Value => (isFree(dim) ? mul(e, batchSize(e), e.scalar(factorOf(dim))) : e.scalar(dim));
+  const parts = data.map((dim) => reshape(e, float(dim), [1]));
+  const list = reshape(e, concat(e, parts, 0), shape);
+  return dtype === 'float32' ? list : cast(e, list, dtype);
+}
+
+/** A constant as a known tensor; undefined for what depends on data, and for weights. */
+export function knownFrom(value: Value): KnownTensor | undefined {
+  const before = asTensors.get(value);
+  if (before !== undefined) return before;
+  const size = sizeOf(value.shape);
+  if (size === undefined || size > MAX_KNOWN_ELEMENTS) return undefined;
+  const data = numbersIn(value, size);
+  if (data === undefined) return undefined;
+  const tensor = known(value.dtype, value.shape as readonly number[], data);
+  asTensors.set(value, tensor);
+  return tensor;
+}
+
+function numbersIn(value: Value, size: number): readonly number[] | undefined {
+  const stretched = madeBy(value, 'expand')?.inputs[0];
+  const number = stretched && constantNumber(stretched);
+  if (number !== undefined) return Array.from({ length: size }, () => number);
+  if (value.source.kind !== 'constant') return undefined;
+  return value.dtype !== 'float32' || size <= MAX_GIVEN_FLOATS ? Array.from(value.source.data) : undefined;
+}
+
+/** True of floats that came of known tensors: a mask, an encoding of positions. */
+export const wasWorkedOut = (value: Value): boolean => workedOut.has(value);
