@@ -1,4 +1,13 @@
-import { attachLoss, checkProbeSet, importOnnx, importTfjsLayers, parametersOf, sizeOf, type LossSpec } from '#graph/index.js';
+import {
+  attachLoss,
+  checkProbeSet,
+  importOnnx,
+  importTfjsLayers,
+  lossSpecOf,
+  parametersOf,
+  sizeOf,
+  type LossSpec,
+} from '#graph/index.js';
 import type { LossConvention, ModelDescription, ProbeSet } from '#wire/generated/messages.js';
 import { refuse } from './checks.js';
 import { readNpz, type RangeReader } from './npz-header.js';
@@ -17,23 +26,29 @@ export interface ModelFiles {
 
 /** Looks at a model as the analyzer will, so that what cannot be measured is refused while somebody is there to read it. */
 export async function checkModel(model: ModelDescription, loss: LossConvention | null, files: ModelFiles): Promise<CheckedModel> {
-  const forward = importGraph(model, files.graph);
+  const spec = lossSpecOf(loss);
+  const forward = importGraph(model, spec, files.graph);
   const inputs = parametersOf(forward);
-  const spec = lossSpec(loss);
   if (spec !== undefined) {
     const training = attachLoss(forward, spec);
-    checkProbeSet(training, await probeSetShape(files.train, model.train!, 'model.train'));
-    if (files.val !== undefined) checkProbeSet(training, await probeSetShape(files.val, model.val!, 'model.val'));
+    checkProbeSet(training, await probeSetShape(files.train, model.train!, 'model.train', spec.ignoredClass));
+    if (files.val !== undefined)
+      checkProbeSet(training, await probeSetShape(files.val, model.val!, 'model.val', spec.ignoredClass));
   }
   let parameterCount = 0;
   for (const { shape } of inputs) parameterCount += sizeOf(shape) ?? 0;
   return { parameters: inputs.map(({ name }) => name), parameterCount };
 }
 
-function importGraph(model: ModelDescription, bytes: Buffer): ReturnType<typeof importOnnx> {
+function importGraph(model: ModelDescription, spec: LossSpec | undefined, bytes: Buffer): ReturnType<typeof importOnnx> {
   switch (model.format) {
     case 'MODEL_FORMAT_ONNX':
-      return importOnnx(bytes, { parameters: model.parameters });
+      return importOnnx(bytes, {
+        parameters: model.parameters,
+        aliases: model.aliases,
+        unused: Object.fromEntries(model.unused.map(({ name, shape }) => [name, shape])),
+        ...(spec?.kind === 'output' ? { outputs: [spec.output ?? ''] } : {}),
+      });
     case 'MODEL_FORMAT_TFJS_LAYERS':
       return importTfjsLayers(bytes.toString('utf8'));
     case 'MODEL_FORMAT_UNSPECIFIED':
@@ -46,18 +61,9 @@ function importGraph(model: ModelDescription, bytes: Buffer): ReturnType<typeof 
   }
 }
 
-/** Undefined for a loss that nothing is known of: such a run is watched, and not measured. */
-export function lossSpec(loss: LossConvention | null): LossSpec | undefined {
-  const kinds = { LOSS_KIND_CROSS_ENTROPY: 'cross-entropy', LOSS_KIND_MEAN_SQUARED_ERROR: 'mse' } as const;
-  if (loss === null || loss.kind === 'LOSS_KIND_UNSPECIFIED') return undefined;
-  const kind = kinds[loss.kind];
-  const reduction = loss.reduction === 'LOSS_REDUCTION_MEAN_OUTPUTS' ? 'mean-outputs' : 'sum-outputs';
-  return { kind, reduction, halved: loss.halved };
-}
-
 type Shape = Parameters<typeof checkProbeSet>[1];
 
-async function probeSetShape(file: RangeReader, set: ProbeSet, field: string): Promise<Shape> {
+async function probeSetShape(file: RangeReader, set: ProbeSet, field: string, ignored: number | undefined): Promise<Shape> {
   const arrays = await readNpz(file, field);
   const [x, y] = [arrays.get('x'), arrays.get('y')];
   if (x === undefined || y === undefined) {
@@ -67,11 +73,11 @@ async function probeSetShape(file: RangeReader, set: ProbeSet, field: string): P
       expected: 'arrays x and y',
     });
   }
-  if (x.dtype !== 'float32') {
+  if (x.dtype !== 'float32' && x.dtype !== 'int64') {
     refuse('PROBE_SET_MISMATCH', 'the examples have another type than measurements take', {
       field: `${field}.x`,
       value: x.dtype,
-      expected: 'float32',
+      expected: 'float32, or int64 for token ids',
     });
   }
   if (set.examples !== 0 && set.examples !== x.shape[0]) {
@@ -81,19 +87,21 @@ async function probeSetShape(file: RangeReader, set: ProbeSet, field: string): P
       expected: String(x.shape[0]),
     });
   }
-  const shape: Shape = { xShape: x.shape, yShape: y.shape, yDtype: y.dtype, classNames: set.classNames };
-  return y.dtype === 'int64' ? { ...shape, ...classRange(await y.data()) } : shape;
+  const shape: Shape = { xShape: x.shape, xDtype: x.dtype, yShape: y.shape, yDtype: y.dtype, classNames: set.classNames };
+  return y.dtype === 'int64' ? { ...shape, ...classRange(await y.data(), ignored) } : shape;
 }
 
-function classRange(bytes: Buffer): { readonly minClass?: number; readonly maxClass?: number } {
+function classRange(bytes: Buffer, ignored: number | undefined): { readonly minClass?: number; readonly maxClass?: number } {
   if (bytes.length === 0) return {};
   // Copied where it must be: numbers of eight bytes need an aligned place.
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
   const classes = new BigInt64Array(aligned.buffer, aligned.byteOffset, bytes.length / 8);
-  let [min, max] = [classes[0]!, classes[0]!];
-  for (const value of classes) {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const each of classes) {
+    const value = Number(each);
+    if (value === ignored) continue;
     if (value < min) min = value;
     if (value > max) max = value;
   }
-  return { minClass: Number(min), maxClass: Number(max) };
+  return min > max ? {} : { minClass: min, maxClass: max };
 }

@@ -2,7 +2,7 @@
 
 /** Constants of the run that judgements depend on. */
 export interface RunFacts {
-  readonly loss: 'mse' | 'cross-entropy' | 'unknown';
+  readonly loss: 'mse' | 'cross-entropy' | 'binary-cross-entropy' | 'huber' | 'smooth-l1' | 'output' | 'unknown';
   readonly optimizer: OptimizerFacts;
   readonly batch: 'full' | number;
 }

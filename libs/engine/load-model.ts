@@ -7,15 +7,22 @@ export interface ModelSource {
   /** Names of the trained tensors, in the order of a snapshot. */
   readonly parameters: readonly string[];
   readonly loss: LossSpec;
+  /** Further names of parameters in the file, and shapes of those that it lacks because nothing uses them. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
+  readonly unused?: readonly { readonly name: string; readonly shape: readonly number[] }[] | undefined;
 }
 
 /** The training graph of an uploaded model. Throws a StagewatchError that names what is not understood. */
-export function loadModel({ format, bytes, parameters, loss }: ModelSource): Graph {
+export function loadModel({ format, bytes, parameters, loss, aliases, unused = [] }: ModelSource): Graph {
   return translated(() => {
+    const outputs = loss.kind === 'output' ? { outputs: [loss.output ?? ''] } : {};
     const forward =
       format === 'onnx'
-        ? importOnnx(bytes, { parameters })
+        ? importOnnx(bytes, { parameters, aliases, unused: shapesOf(unused), ...outputs })
         : importTfjsLayers(new TextDecoder().decode(bytes), parameters.length > 0 ? { parameters } : {});
     return attachLoss(forward, loss);
   });
 }
+
+const shapesOf = (unused: NonNullable<ModelSource['unused']>): Record<string, readonly number[]> =>
+  Object.fromEntries(unused.map(({ name, shape }) => [name, shape]));

@@ -15,9 +15,11 @@ export type {
 } from './graph.js';
 export { GraphError, ProbeSetMismatch, UnknownOp, UnsupportedModel } from './errors.js';
 export { attachLoss } from './attach-loss.js';
+export { lossSpecOf } from './loss-convention.js';
 export { checkProbeSet } from './check-probe-set.js';
 export { exportOnnx } from './onnx/export.js';
 export { importOnnx } from './onnx/import.js';
+export type { OnnxImportOptions } from './onnx/import.js';
 export { importTfjsLayers } from './tfjs/import.js';
 export { gradient } from './gradient.js';
 export { forVectors, linearize } from './linearize.js';

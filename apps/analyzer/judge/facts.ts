@@ -14,6 +14,10 @@ const lossKinds = {
   LOSS_KIND_UNSPECIFIED: 'unknown',
   LOSS_KIND_CROSS_ENTROPY: 'cross-entropy',
   LOSS_KIND_MEAN_SQUARED_ERROR: 'mse',
+  LOSS_KIND_BINARY_CROSS_ENTROPY: 'binary-cross-entropy',
+  LOSS_KIND_HUBER: 'huber',
+  LOSS_KIND_SMOOTH_L1: 'smooth-l1',
+  LOSS_KIND_OUTPUT: 'output',
 } as const;
 
 const reductions = {

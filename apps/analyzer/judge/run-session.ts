@@ -1,5 +1,6 @@
 import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
 import type { Message } from '#bus/bus.js';
+import { lossSpecOf } from '#graph/index.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
@@ -9,7 +10,7 @@ import { outlast, stopIfAborted } from '../weather.js';
 import type { ArtifactReferences } from '../housekeeping/artifact-references.js';
 import { advance, snapshotToMeasure } from './advance.js';
 import type { CadenceBrake } from './cadence-brake.js';
-import { lossFacts, optimizerFacts } from './facts.js';
+import { optimizerFacts } from './facts.js';
 import { Gathered, publish, writeBlob, writeRows } from './flush.js';
 import type { MeasureAttempts } from './measure-attempts.js';
 import { decodeMemory, encodeMemory, type RunMemory } from './memory.js';
@@ -91,7 +92,7 @@ export class RunSession {
       run: cause.run,
       step: record.step,
       model: memory.model!,
-      loss: lossFacts(memory.attached.loss),
+      loss: lossSpecOf(memory.attached.loss),
       optimizer: optimizerFacts(memory.attached.optimizer),
       learningRate: snapshot.learningRate > 0 ? snapshot.learningRate : Number.NaN,
       snapshot: () => blobs.read(snapshot.blob),

@@ -1,14 +1,15 @@
+import type { LossSpec } from '#graph/index.js';
 import type { OptimizerFacts } from '#detectors/detector.js';
 import { snapshotInstruments, type Reading } from '#instruments/index.js';
 import type { ModelDescription, TensorLayout } from '#wire/generated/messages.js';
-import type { lossFacts } from '../judge/facts.js';
 
 /** One snapshot to measure. */
 export interface MeasureJob {
   readonly run: string;
   readonly step: number;
   readonly model: ModelDescription;
-  readonly loss: ReturnType<typeof lossFacts>;
+  /** Undefined when the job did not say which loss it steps. */
+  readonly loss: LossSpec | undefined;
   readonly optimizer: OptimizerFacts;
   readonly learningRate: number;
   /** Read when its turn has come: many runs may wait, and memory holds one. Throws BlobMissing. */

@@ -20,7 +20,14 @@ export class ModelCache {
 
   /** Throws a StagewatchError that says why the model cannot be measured. */
   async model(job: MeasureJob): Promise<CompiledModel> {
-    const key = JSON.stringify([job.model.graphDigest, job.model.train?.digest, job.model.parameters, job.loss]);
+    const key = JSON.stringify([
+      job.model.graphDigest,
+      job.model.train?.digest,
+      job.model.parameters,
+      job.model.aliases,
+      job.model.unused,
+      job.loss,
+    ]);
     const known = this.models.get(key);
     const model = known ?? (await this.compile(job));
     this.models.delete(key);
@@ -41,13 +48,15 @@ export class ModelCache {
   private async compile({ model, loss, artifact }: MeasureJob): Promise<CompiledModel> {
     const format = formats[model.format];
     if (format === undefined) throw new StagewatchError('UNSUPPORTED_MODEL', 'The format of the model graph is not known.');
-    if (loss.kind === 'unknown') throw new StagewatchError('UNSUPPORTED_MODEL', 'The job did not say which loss it steps.');
+    if (loss === undefined) throw new StagewatchError('UNSUPPORTED_MODEL', 'The job did not say which loss it steps.');
     if (model.train === null) throw new StagewatchError('PROBE_SET_MISMATCH', 'The job gave no probe set.');
     const graph = loadModel({
       format,
       bytes: await artifact(model.graphDigest),
       parameters: model.parameters,
-      loss: { kind: loss.kind, reduction: loss.reduction === 'mean' ? 'mean-outputs' : 'sum-outputs', halved: loss.halved },
+      loss,
+      aliases: model.aliases,
+      unused: model.unused,
     });
     const probeSet = readProbeSet(await artifact(model.train.digest));
     return createProbeModel({ graph, probeSet, memoryBytes: this.settings.memoryBytes, threads: this.settings.threads });

@@ -39,8 +39,10 @@ export function goldenModel(name = 'tanh-classes'): { readonly golden: Golden; r
         referenceLoss: golden.loss,
         referenceGradientNorm: Math.hypot(...golden.gradient),
         referenceStep: 0,
+        aliases: {},
+        unused: [],
       },
-      loss: { kind: 'cross-entropy', reduction: 'sum', halved: false },
+      loss: { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false },
       optimizer: {
         name: 'sgd',
         momentum: 0,

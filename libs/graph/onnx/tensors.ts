@@ -44,7 +44,7 @@ export const isFloatType = (type: number | undefined): boolean => floatTypes.inc
 
 /** A tensor of floats of any width. */
 export function floatsOf(tensor: OnnxTensor): Float32Array | Float64Array {
-  switch (tensor.dataType) {
+  switch (tensor.dataType ?? 0) {
     case elementType.float: {
       const raw = aligned(tensor, 4);
       return checked(tensor, raw ? new Float32Array(raw) : Float32Array.from(tensor.floatData));

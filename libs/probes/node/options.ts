@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { writeNpz, type NpzArray } from '#wire/npz.js';
 import type { SenderModel, SenderOptions, SenderProbeSet } from './messages.js';
+import { lossConvention, type LossOption } from './loss.js';
 
 /** Fixed examples to measure on, as they are fed to the network. */
 export interface ProbeSetData {
@@ -38,12 +39,7 @@ export interface AttachOptions {
     readonly weightDecay?: number;
     readonly decoupledDecay?: boolean;
   };
-  /** What one example's loss is; the training loss is its mean over examples. */
-  readonly loss: {
-    readonly kind: 'cross-entropy' | 'mse';
-    readonly reduction?: 'sum-outputs' | 'mean-outputs';
-    readonly halved?: boolean;
-  };
+  readonly loss: LossOption;
   /** Examples per update; left out for the full training set. */
   readonly batchSize?: number;
   readonly plannedSteps?: number;
@@ -85,8 +81,6 @@ export const defaults = {
   maxRetryMs: 5000,
 } as const;
 
-const lossKinds = { 'cross-entropy': 'LOSS_KIND_CROSS_ENTROPY', mse: 'LOSS_KIND_MEAN_SQUARED_ERROR' } as const;
-const reductions = { 'sum-outputs': 'LOSS_REDUCTION_SUM_OUTPUTS', 'mean-outputs': 'LOSS_REDUCTION_MEAN_OUTPUTS' } as const;
 const formats = { onnx: 'MODEL_FORMAT_ONNX', 'tfjs-layers': 'MODEL_FORMAT_TFJS_LAYERS' } as const;
 
 /** What the sender needs, as plain data. */
@@ -111,11 +105,7 @@ export function senderOptions(options: AttachOptions): SenderOptions {
       project: options.project ?? '',
       framework: options.framework ?? 'node',
       optimizer: { ...none, ...optimizer },
-      loss: {
-        kind: lossKinds[loss.kind],
-        reduction: reductions[loss.reduction ?? 'mean-outputs'],
-        halved: loss.halved ?? false,
-      },
+      loss: lossConvention(loss),
       batchSize: options.batchSize ?? 0,
       plannedSteps: options.plannedSteps ?? 0,
       tags: { ...tags },

@@ -85,6 +85,13 @@ export interface ModelDescription {
   referenceLoss?: number;
   referenceGradientNorm?: number;
   referenceStep: number;
+  aliases: { [key: string]: string };
+  unused: UnusedParameter[];
+}
+
+export interface UnusedParameter {
+  name: string;
+  shape: number[];
 }
 
 export interface ProbeSet {
@@ -143,12 +150,33 @@ export interface LossConvention {
   kind: LossKind;
   reduction: LossReduction;
   halved: boolean;
+  labelSmoothing: number;
+  ignoredClass?: number;
+  probabilities: boolean;
+  classesSecond: boolean;
+  tokens: LossTokens;
+  delta: number;
+  output: string;
+  target: string;
+  weightDecay: number;
+  weightDecayParameters: string[];
 }
+
+export type LossTokens =
+  | 'LOSS_TOKENS_UNSPECIFIED'
+  | 'LOSS_TOKENS_MEAN'
+  | 'LOSS_TOKENS_EXAMPLE_MEAN'
+  | 'LOSS_TOKENS_SUM'
+  ;
 
 export type LossKind =
   | 'LOSS_KIND_UNSPECIFIED'
   | 'LOSS_KIND_CROSS_ENTROPY'
   | 'LOSS_KIND_MEAN_SQUARED_ERROR'
+  | 'LOSS_KIND_BINARY_CROSS_ENTROPY'
+  | 'LOSS_KIND_HUBER'
+  | 'LOSS_KIND_SMOOTH_L1'
+  | 'LOSS_KIND_OUTPUT'
   ;
 
 export type LossReduction =
@@ -306,6 +334,7 @@ export interface Messages {
   Heartbeat: Heartbeat;
   End: End;
   ModelDescription: ModelDescription;
+  UnusedParameter: UnusedParameter;
   ProbeSet: ProbeSet;
   AttachRunRequest: AttachRunRequest;
   AttachRunResponse: AttachRunResponse;
