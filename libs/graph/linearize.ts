@@ -5,10 +5,12 @@
  */
 import { GraphBuilder, nameOf, reachable } from './builder.js';
 import type { NamedValue } from './builder.js';
+import { dependenceOn } from './dependence.js';
 import { forward } from './differentiate.js';
-import { FactoringEmit } from './factoring.js';
 import { emitGradient, gradientOutputs } from './gradient.js';
+import type { GradientValues } from './gradient.js';
 import type { Graph, LinearizedGraph, TangentGraph } from './graph.js';
+import { collected } from './linear-forms.js';
 import type { Value } from './op.js';
 import { inputsOf } from './queries.js';
 
@@ -16,17 +18,34 @@ import { inputsOf } from './queries.js';
 export function linearize(training: Graph): LinearizedGraph {
   const builder = new GraphBuilder();
   const primal = emitGradient(builder, training);
-  const vectors = primal.parameters.map((parameter) =>
+  const vectors = vectorInputs(builder, primal.parameters);
+  const moved = forward(builder, primal.gradients, pairs(primal.parameters, vectors));
+  return separate(builder, primal, vectors, moved);
+}
+
+export const pairs = (parameters: readonly Value[], vectors: readonly Value[]): ReadonlyMap<Value, Value> =>
+  new Map(parameters.map((parameter, i) => [parameter, vectors[i] ?? parameter]));
+
+/** One input for each parameter's part of a vector. */
+export const vectorInputs = (builder: GraphBuilder, parameters: readonly Value[]): Value[] =>
+  parameters.map((parameter) =>
     builder.input({ name: `vector/${nameOf(parameter)}`, role: 'vector', dtype: parameter.dtype, shape: parameter.shape }),
   );
-  const emit = new FactoringEmit(builder, vectors);
-  const moves = new Map(primal.parameters.map((parameter, i) => [parameter, vectors[i] ?? parameter]));
-  const moved = forward(emit, primal.gradients, moves);
-  const products = primal.parameters.map((parameter, i) => ({
-    name: `product/${nameOf(parameter)}`,
-    value: moved[i] ?? builder.filled(parameter.shape, 0),
-  }));
-  const { graph, kept } = cutTangent(products, (value) => emit.dependsOnVectors(value));
+
+/** Splits products with the vectors (zero where one is missing) from what is computed once for all of them. */
+export function separate(
+  builder: GraphBuilder,
+  primal: GradientValues,
+  vectors: readonly Value[],
+  moved: readonly (Value | undefined)[],
+): LinearizedGraph {
+  const isTangent = dependenceOn(vectors);
+  const products = collected(
+    builder,
+    primal.parameters.map((parameter, i) => moved[i] ?? builder.filled(parameter.shape, 0)),
+    isTangent,
+  ).map((value, i) => ({ name: `product/${nameOf(primal.parameters[i] ?? value)}`, value }));
+  const { graph, kept } = cutTangent(products, isTangent);
   const { outputs, names } = gradientOutputs(primal);
   return {
     primal: { graph: builder.build([...outputs, ...kept]), ...names, kept: kept.map(({ name }) => name) },
@@ -55,7 +74,7 @@ function cutTangent(products: readonly NamedValue[], isTangent: (value: Value) =
     const { source } = value;
     if (source.kind === 'constant') return builder.constant(value.shape as readonly number[], source.data, value.dtype);
     if (source.kind === 'input') return builder.input(source.input);
-    return isTangent(value) || isKnown(value)
+    return isTangent(value) || isKnown(value) || source.op === 'reshape'
       ? builder.apply(source.op, source.inputs.map(copy), source.attributes)
       : keep(value);
   };

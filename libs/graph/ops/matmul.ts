@@ -1,11 +1,11 @@
-import { add, addIfAny, matmul, mul, sumTo } from '../emit.js';
+import { add, addIfAny, matmul, mul, reshape, sumTo } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Dim, Shape } from '../graph.js';
 import { at, flagAttribute } from '../op.js';
 import type { Application, Emit, OnnxNode, OnnxWriter, OpDefinition, Value, WrittenNode } from '../op.js';
 import type { TfjsTensor } from '../tfjs-ops.js';
 import { broadcastOffsets, elements } from '../reference-tensor.js';
-import { broadcastShapes, showShape } from '../shapes.js';
+import { broadcastShapes, mergedDim, showShape } from '../shapes.js';
 import { madeBy } from './patterns.js';
 
 const flags = (attributes: Application['attributes']): { transA: boolean; transB: boolean } => ({
@@ -34,6 +34,16 @@ function productShape(a: Shape, b: Shape, transA: boolean, transB: boolean): Sha
     });
   }
   return [...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), rows, columns];
+}
+
+/** A matrix that multiplies a stack from the right multiplies all its rows: they and the cotangent's as one matrix each. */
+function allRows(e: Emit, a: Value, cotangent: Value): readonly [Value, Value] | undefined {
+  const rows = mergedDim(a.shape.slice(0, -1));
+  if (a.shape.length === 2 || rows === undefined) return undefined;
+  return [
+    reshape(e, a, [rows, at(a.shape, a.shape.length - 1)]),
+    reshape(e, cotangent, [rows, at(cotangent.shape, cotangent.shape.length - 1)]),
+  ];
 }
 
 const swapLast = (rank: number): number[] => [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2];
@@ -90,8 +100,12 @@ export const matmulOp: OpDefinition = {
       const [a, b] = [at(inputs, 0), at(inputs, 1)];
       const toA = (): Value =>
         transA ? matmul(e, b, cotangent, { transA: transB, transB: true }) : matmul(e, cotangent, b, { transB: !transB });
-      const toB = (): Value =>
-        transB ? matmul(e, cotangent, a, { transA: true, transB: transA }) : matmul(e, a, cotangent, { transA: !transA });
+      const toB = (): Value => {
+        const rows = b.shape.length === 2 && !transA ? allRows(e, a, cotangent) : undefined;
+        if (rows !== undefined)
+          return transB ? matmul(e, rows[1], rows[0], { transA: true }) : matmul(e, rows[0], rows[1], { transA: true });
+        return transB ? matmul(e, cotangent, a, { transA: true, transB: transA }) : matmul(e, a, cotangent, { transA: !transA });
+      };
       return [wanted[0] ? sumTo(e, toA(), a.shape) : undefined, wanted[1] ? sumTo(e, toB(), b.shape) : undefined];
     },
     jvp: (e, { inputs, attributes }, [tangentA, tangentB]) =>
