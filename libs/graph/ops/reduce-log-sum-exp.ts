@@ -1,13 +1,16 @@
-import { exp, expand, mul, reduceSum, reshape, sub } from '../emit.js';
+import { exp, expand, mul, reduceSum, reshape, softmax, sub } from '../emit.js';
 import { reduceLogSumExp } from '../emit/reductions.js';
 import { at, axesAttribute, flagAttribute } from '../op.js';
 import type { Application, Emit, OpDefinition, Value } from '../op.js';
 import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
 
-/** The slope, which is softmax over these axes. */
+/** The slope, which is softmax over these axes: over one axis exact, over several as exact as a logarithm of its size. */
 function weights(e: Emit, { inputs, output, attributes }: Application): Value {
   const x = at(inputs, 0);
-  return exp(e, sub(e, x, reshape(e, output, kept(x.shape, axesAttribute(attributes, 'axes')))));
+  const axes = axesAttribute(attributes, 'axes');
+  const [axis] = axes;
+  if (axis !== undefined && axes.length === 1) return softmax(e, x, axis);
+  return exp(e, sub(e, x, reshape(e, output, kept(x.shape, axes))));
 }
 
 /** log (eᵃ + eᵇ) */
