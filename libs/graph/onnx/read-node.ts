@@ -16,6 +16,7 @@ import { Undecided } from './known/symbols.js';
 import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
+import { isAboutSequences, readSequenceNode } from './sequences.js';
 
 export const isStandard = (domain: string | undefined): boolean => domain === undefined || domain === '' || domain === 'ai.onnx';
 
@@ -25,6 +26,10 @@ export const constantOf = (builder: GraphBuilder, tensor: OnnxTensor): ImportedV
 
 /** Adds the values that a node makes to those before it. */
 export function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
+  if (isStandard(node.domain) && isAboutSequences(node)) {
+    readSequenceNode(builder, values, node, opset);
+    return;
+  }
   const inputs = node.input.map((name) => {
     if (name === '') return undefined;
     const value = values.get(name);
@@ -64,7 +69,10 @@ function readValues(
       return workedOut(builder, opType, { node, view, inputs: knowns, opset }, rule, reader);
     }
   }
-  if (reader !== undefined) return [reader(builder, view)].flat().map((value) => value && imported(value));
+  if (reader !== undefined) {
+    const because = inputs.find((input) => input?.kind === 'tensor' && input.unknownBecause !== undefined);
+    return [reader(builder, view)].flat().map((value) => value && { ...because, kind: 'tensor', value });
+  }
   const names = [...onnxReaders.keys(), ...makers.keys(), 'Constant'].sort();
   const domain = node.domain || 'ai.onnx';
   throw new UnknownOp({ node: labelOf(node), op: opType, domain, opset, nearest: nearest(opType, names), known: names });

@@ -85,9 +85,9 @@ export function smallModel({ opset = 17, inputs, constants = {}, nodes, outputs 
     opsetImport: [{ domain: '', version: opset }],
     graph: {
       name: 'small',
-      node: nodes.map(({ op, inputs: input, outputs: output = ['y'], attributes = {} }) => ({
+      node: nodes.map(({ op, inputs: input, outputs: output = ['y'], attributes = {} }, i) => ({
         opType: op,
-        name: `the ${op}`,
+        name: `${op} ${i}`,
         input,
         output,
         attribute: Object.entries(attributes).map(attributeProto),

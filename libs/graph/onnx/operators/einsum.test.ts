@@ -45,7 +45,7 @@ function bruteForce(equation: string, tensors: readonly ReferenceTensor[]): { sh
       if ((sizes.get(label) ?? 1) === 1) sizes.set(label, tensors[i]?.shape[axis] ?? 1);
     }),
   );
-  const labels = [...output, ...[...sizes.keys()].filter((label) => !output.includes(label))];
+  const labels = [...output.split(''), ...[...sizes.keys()].filter((label) => !output.includes(label))];
   const all = labels.map((label) => sizes.get(label) ?? 1);
   const shape = output.split('').map((label) => sizes.get(label) ?? 1);
   const data = Array.from({ length: elements(shape) }, () => 0);
@@ -74,14 +74,15 @@ function bruteForce(equation: string, tensors: readonly ReferenceTensor[]): { sh
   return { shape, data };
 }
 
-function expectSame(equation: string, shapes: readonly Shape[]): void {
+function wrongs(equation: string, shapes: readonly Shape[]): string[] {
   const graph = read(equation, shapes);
   const next = uniform(11);
   const tensors = shapes.map((shape) => randomTensor(resolveShape(shape, BATCH), next));
   const result = runReference(graph, Object.fromEntries(tensors.map((tensor, i) => [`x${i}`, tensor])))['y'];
   const expected = bruteForce(equation, tensors);
-  expect(result?.shape, equation).toEqual(expected.shape);
-  expect(differences(result?.data, expected.data, 1e-12), equation).toEqual([]);
+  if (result?.shape.join() !== expected.shape.join())
+    return [`${equation}: ${result?.shape.join()} for ${expected.shape.join()}`];
+  return differences(result.data, expected.data, 1e-12).map((text) => `${equation}: ${text}`);
 }
 
 const equations: readonly (readonly [string, ...Shape[]])[] = [
@@ -145,11 +146,11 @@ const hasTwice = (term: string): boolean => new Set(term).size < term.length;
 
 describe('Einsum', () => {
   it.each(equations.map(([equation, ...shapes]) => ({ equation, shapes })))('$equation', ({ equation, shapes }) => {
-    expectSame(equation, shapes);
+    expect(wrongs(equation, shapes)).toEqual([]);
   });
 
   it('equations that were drawn', () => {
-    for (const [equation, ...shapes] of generated(400)) expectSame(equation, shapes);
+    expect(generated(400).flatMap(([equation, ...shapes]) => wrongs(equation, shapes))).toEqual([]);
   });
 
   it('ONNX Runtime computes the same', async () => {
