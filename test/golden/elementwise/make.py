@@ -20,7 +20,7 @@ CASES = []
 def spread(count, low, high):
     """Numbers between two bounds in no order, none of them round."""
     step = (high - low) / count
-    return [round(low + step * ((7 * i) % count + 0.37), 6) for i in range(count)]
+    return [round(low + step * ((5 * i) % count + 0.37), 6) for i in range(count)]
 
 
 def numbers(tensor):
@@ -110,7 +110,8 @@ UNARY = {
 }
 for name, (f, points, edges) in UNARY.items():
     case(name, f, points)
-    case(name, f, edges, edge=True)
+    # What a choice or a bound shuts out must not come back as 0 * infinity in a second derivative.
+    case(name, f, edges, edge=not name.endswith(("Clamped", "Positive")))
 
 A, B = spread(9, -3, 3), spread(8, -2, 2.5) + [0.7]
 for name, f in {"maximum": torch.maximum, "minimum": torch.minimum}.items():
