@@ -1,6 +1,7 @@
 """Makes the networks of this folder and the numbers of PyTorch's own double backward.
 
-Run with a Python that has torch 2.15, onnx and onnxscript:  python make.py [name ...]
+Run with a Python that has torch 2.15, onnx and onnxscript:  python make.py [--into FOLDER] [--exporter old] [name ...]
+With torch 1.13 and `--exporter old` it does too, for what that PyTorch knows.
 For each network of models.py: `<name>.<exporter>.onnx`, where the exporter is `old` (TorchScript) or `new` (torch.export),
 and `<name>.json`. Parameters are taken out of the files and become inputs: they, the examples and the vector are made of a
 seed here and by the test alike (`numbers`), so that a file holds the structure only. What is compared is float64 at the
@@ -8,23 +9,33 @@ float32 values: loss (mean over examples), gradient, and the product of the Hess
 and some coordinates. Needed again only when a case is added.
 """
 
+import argparse
+import contextlib
 import json
 import pathlib
-import sys
 import warnings
 
 import numpy
 import onnx
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import models
 
 warnings.filterwarnings("ignore")
-FOLDER = pathlib.Path(__file__).parent
 COORDINATES = 240
-torch.backends.mha.set_fastpath_enabled(False)
+IS_NEW = int(torch.__version__.split(".")[0]) >= 2
+if IS_NEW:
+    torch.backends.mha.set_fastpath_enabled(False)
+
+
+def plain_attention():
+    """The fused attention of the CPU has no second derivative."""
+    if not IS_NEW:
+        return contextlib.nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel(SDPBackend.MATH)
 
 
 def numbers(seed, count):
@@ -116,8 +127,9 @@ def loss_of(prediction, y, kind):
 
 def export_old(model, x, train, path):
     mode = torch.onnx.TrainingMode.TRAINING if train else torch.onnx.TrainingMode.EVAL
+    chosen = dict(dynamo=False) if IS_NEW else {}
     torch.onnx.export(
-        model, (x,), str(path), dynamo=False, do_constant_folding=False, training=mode, opset_version=17,
+        model, (x,), str(path), **chosen, do_constant_folding=False, training=mode, opset_version=17,
         input_names=["input"], output_names=["output"], dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
     )
 
@@ -128,6 +140,12 @@ def export_new(model, x, path):
         dynamic_shapes=({0: torch.export.Dim("batch")},),
     )
     program.save(str(path))
+
+
+def forget(part):
+    """Notes that the format has since IR version 10."""
+    if hasattr(part, "metadata_props"):
+        del part.metadata_props[:]
 
 
 def without_parameters(path, parameters, aliases):
@@ -146,12 +164,9 @@ def without_parameters(path, parameters, aliases):
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
     for node in graph.node:
         node.doc_string = ""
-        del node.metadata_props[:]
-    for value in [*graph.input, *graph.output]:
-        del value.metadata_props[:]
-    for tensor in graph.initializer:
-        del tensor.metadata_props[:]
-    del graph.metadata_props[:], model.metadata_props[:]
+        forget(node)
+    for part in [*graph.input, *graph.output, *graph.initializer, graph, model]:
+        forget(part)
     path.write_bytes(model.SerializeToString())
     return parameters
 
@@ -160,9 +175,11 @@ def tied(model):
     """The further names of parameters that have several."""
     first = {id(p): n for n, p in model.named_parameters()}
     found = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        if first[id(parameter)] != name:
-            found.setdefault(first[id(parameter)], []).append(name)
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        for own, parameter in module.named_parameters(recurse=False):
+            name = f"{prefix}.{own}" if prefix else own
+            if first[id(parameter)] != name:
+                found.setdefault(first[id(parameter)], []).append(name)
     return found
 
 
@@ -182,8 +199,7 @@ def oracle(model, x, y, given, vector):
     x64 = x if x.dtype == torch.int64 else x.double()
     y64 = y if y.dtype == torch.int64 else y.double()
     v = [part.double() for part in vector]
-    # The fused attention of the CPU has no second derivative.
-    with sdpa_kernel(SDPBackend.MATH):
+    with plain_attention():
         loss = loss_of(exact(x64), y64, given["y"][0])
         gradient = torch.autograd.grad(loss, parameters, create_graph=True)
         along = sum((g * part).sum() for g, part in zip(gradient, v))
@@ -203,12 +219,12 @@ def build(given):
     return model
 
 
-def make(name, given):
+def make(name, given, folder, exporters):
     x, y = examples_of(given)
     names = [n for n, _ in build(given).named_parameters()]
     named = {}
-    for exporter in given["exporters"]:
-        path = FOLDER / f"{name}.{exporter}.onnx"
+    for exporter in [e for e in given["exporters"] if e in exporters]:
+        path = folder / f"{name}.{exporter}.onnx"
         try:
             model = build(given)
             export_old(model, x, given["train"], path) if exporter == "old" else export_new(model, x, path)
@@ -229,10 +245,15 @@ def make(name, given):
         parameters=[dict(name=n, shape=list(s)) for n, s in zip(names, shapes)],
         loss=loss.item(), gradient=sample(gradient), product=sample(product),
     )
-    (FOLDER / f"{name}.json").write_text(json.dumps(found) + "\n")
-    print(name, sum(map(numpy.prod, shapes)), "parameters, loss", loss.item(), {e: (FOLDER / f"{name}.{e}.onnx").stat().st_size for e in named})
+    (folder / f"{name}.json").write_text(json.dumps(found) + "\n")
+    print(name, sum(map(numpy.prod, shapes)), "parameters, loss", loss.item(), {e: (folder / f"{name}.{e}.onnx").stat().st_size for e in named})
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or CASES:
-        make(wanted, CASES[wanted])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--into", type=pathlib.Path, default=pathlib.Path(__file__).parent)
+    parser.add_argument("--exporter", action="append", choices=["old", "new"])
+    parser.add_argument("names", nargs="*")
+    wanted = parser.parse_args()
+    for wanted_name in wanted.names or CASES:
+        make(wanted_name, CASES[wanted_name], wanted.into, wanted.exporter or ["old", "new"])
