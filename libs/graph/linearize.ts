@@ -13,11 +13,20 @@ import type { Graph, LinearizedGraph, TangentGraph } from './graph.js';
 import { collected } from './linear-forms.js';
 import type { Value } from './op.js';
 import { inputsOf } from './queries.js';
+import { spatialFirst } from './spatial-first/spatial-first.js';
+
+export interface LinearizeOptions {
+  /**
+   * `products`: as products of matrices in a transformed domain, where that takes less work (`spatial-first/`); what is kept
+   * of an activation is then about twice as large as the activation. `plain`: as they are.
+   */
+  readonly convolutions?: 'products' | 'plain';
+}
 
 /** For a training graph as `attachLoss` makes it. */
-export function linearize(training: Graph): LinearizedGraph {
+export function linearize(training: Graph, { convolutions = 'products' }: LinearizeOptions = {}): LinearizedGraph {
   const builder = new GraphBuilder();
-  const primal = emitGradient(builder, training);
+  const primal = emitGradient(builder, convolutions === 'products' ? spatialFirst(training) : training);
   const vectors = vectorInputs(builder, primal.parameters);
   const moved = forward(builder, primal.gradients, pairs(primal.parameters, vectors));
   return separate(builder, primal, vectors, moved);
