@@ -1,3 +1,4 @@
 /** The front door of this room; for a Nest application of its own there is `analyzer.module.js`. */
 export { createAnalyzer, type Analyzer } from './analyzer.js';
 export { describeExecutors } from '#engine/describe-executors.js';
+export { setupTfjs } from '#engine/setup/setup-tfjs.js';

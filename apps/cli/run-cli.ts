@@ -4,6 +4,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
 import { judgeCommand } from './commands/judge.js';
 import { runsCommand } from './commands/runs.js';
+import { setupCommand } from './commands/setup.js';
 import { showCommand } from './commands/show.js';
 import { sqlCommand } from './commands/sql.js';
 import { upCommand } from './commands/up.js';
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   upCommand,
   demoCommand,
   doctorCommand,
+  setupCommand,
   judgeCommand,
   runsCommand,
   showCommand,

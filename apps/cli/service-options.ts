@@ -13,6 +13,7 @@ export const serviceOptions = {
   'port-grpc': { type: 'string', value: 'N', help: 'gRPC for probes (default 7581).' },
   'port-clickhouse': { type: 'string', value: 'N', help: 'ClickHouse-compatible HTTP, read-only (default 7582).' },
   'keep-days': { type: 'string', value: 'N', help: 'Remove runs that were last seen so many days ago (default 0: keep all).' },
+  executor: { type: 'string', value: 'NAME', help: 'What measures: auto, or one that doctor finds (STAGEWATCH_EXECUTOR).' },
   'log-level': { type: 'string', value: 'LEVEL', help: 'trace, debug, info, warn, error or silent (default info).' },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -29,6 +30,7 @@ export function serviceConfig({ flags }: Invocation, defaults: Readonly<Record<s
         STAGEWATCH_PORT_CLICKHOUSE: flag('port-clickhouse'),
         STAGEWATCH_KEEP_DAYS: flag('keep-days'),
         STAGEWATCH_LOG_LEVEL: flag('log-level'),
+        STAGEWATCH_EXECUTOR: flag('executor'),
       },
       undefined,
       defaults,

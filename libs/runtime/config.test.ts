@@ -7,6 +7,7 @@ it('config - defaults are the documented ports on loopback', () => {
   expect(config.host).toBe('127.0.0.1');
   expect(config.token).toBeUndefined();
   expect(config.alertsAllowPrivate).toBe(false);
+  expect(config.engine).toMatchObject({ executor: 'auto', tfjsDir: expect.stringMatching(/\.cache\/stagewatch\/tfjs$/) });
 });
 
 it('config - a flag wins over the environment, and an absent flag does not', () => {

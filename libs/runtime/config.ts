@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -37,6 +38,11 @@ const schema = z.object({
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
+  /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
+  STAGEWATCH_EXECUTOR: z.string().default('auto'),
+  /** Where `setup tfjs` builds tfjs-node; outside of the project, so that `npm ci` leaves it alone. */
+  STAGEWATCH_TFJS_DIR: z.string().optional(),
+  XDG_CACHE_HOME: z.string().optional(),
 });
 
 export interface Config {
@@ -55,7 +61,12 @@ export interface Config {
     readonly streams: number;
   };
   readonly lostAfterMs: number;
-  readonly engine: { readonly memoryBytes: number; readonly threads: number | undefined };
+  readonly engine: {
+    readonly memoryBytes: number;
+    readonly threads: number | undefined;
+    readonly executor: string;
+    readonly tfjsDir: string;
+  };
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -84,6 +95,11 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
-    engine: { memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2, threads: e.STAGEWATCH_ENGINE_THREADS },
+    engine: {
+      memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
+      threads: e.STAGEWATCH_ENGINE_THREADS,
+      executor: e.STAGEWATCH_EXECUTOR,
+      tfjsDir: resolve(e.STAGEWATCH_TFJS_DIR ?? join(e.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stagewatch/tfjs')),
+    },
   };
 }

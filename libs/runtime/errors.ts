@@ -22,6 +22,7 @@ export const errorCodes = {
   OFFSET_MISMATCH: { grpc: 11, http: 409 },
   BLOB_MISSING: { grpc: 9, http: 409 },
   BLOB_TOO_LARGE: { grpc: 8, http: 413 },
+  MEMORY_LIMIT: { grpc: 8, http: 413 },
   UNSUPPORTED_MODEL: { grpc: 3, http: 400 },
   UNKNOWN_OP: { grpc: 3, http: 400 },
   PROBE_SET_MISMATCH: { grpc: 3, http: 400 },

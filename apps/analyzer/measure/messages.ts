@@ -16,4 +16,7 @@ export type FromWorker =
 export interface WorkerSettings {
   readonly memoryBytes: number;
   readonly threads: number | undefined;
+  /** `ort-cpu` where nothing is said. */
+  readonly executor?: string | undefined;
+  readonly tfjsDir?: string | undefined;
 }

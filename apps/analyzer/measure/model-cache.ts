@@ -1,4 +1,4 @@
-import { createProbeModel, loadModel, readProbeSet, type CompiledModel } from '#engine/index.js';
+import { loadModel, openProbeModel, readProbeSet, type CompiledModel } from '#engine/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import type { MeasureJob } from './measurer.js';
 import type { WorkerSettings } from './messages.js';
@@ -59,6 +59,6 @@ export class ModelCache {
       unused: model.unused,
     });
     const probeSet = readProbeSet(await artifact(model.train.digest));
-    return createProbeModel({ graph, probeSet, memoryBytes: this.settings.memoryBytes, threads: this.settings.threads });
+    return openProbeModel({ graph, probeSet, executor: 'ort-cpu', ...this.settings });
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { Logger } from '#runtime/logging.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } from './measurer.js';
@@ -57,7 +57,8 @@ export class WorkerMeasurer implements Measurer {
 
   private startWorker(): Worker {
     const file = this.options.workerFile ?? join(packageRoot, 'dist/apps/analyzer/measure/measure-worker.js');
-    const worker = new Worker(file, { workerData: this.options.engine });
+    // Native libraries read the process's environment, which a worker of its own would only have a copy of.
+    const worker = new Worker(file, { workerData: this.options.engine, env: SHARE_ENV });
     worker.on('message', (message: FromWorker) => this.received(worker, message));
     worker.on('error', (error) => this.ended(worker, error));
     worker.on('exit', (code) => this.ended(worker, new Error(`the worker ended with code ${code}`)));

@@ -30,5 +30,8 @@ export class ExecutorRefused extends Error {
   }
 }
 
-export const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 300);
+/** Errors of a device need not be Errors. */
+export function firstLine(error: unknown): string {
+  const { message } = (typeof error === 'object' && error !== null ? error : {}) as { readonly message?: unknown };
+  return (typeof message === 'string' ? message : String(error)).split('\n')[0]!.slice(0, 300);
+}

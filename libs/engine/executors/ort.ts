@@ -2,6 +2,7 @@ import type * as Ort from 'onnxruntime-node';
 import { exportOnnx, type Graph } from '#graph/index.js';
 import type { DeviceTensor, Executor, Program } from '../executor.js';
 import { createDownloads } from './ort-downloads.js';
+import { nodesForCpu } from './ort-webgpu-repairs.js';
 import { bytesOf, hostNumbers, hostTensor, loadOrt } from './ort-tensors.js';
 
 interface OrtTensor extends DeviceTensor {
@@ -43,9 +44,10 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
     },
     close: () => downloads.close(),
     compile: async (graph: Graph): Promise<Program<OrtTensor>> => {
-      const session = await ort.InferenceSession.create(exportOnnx(graph), {
+      const onnx = exportOnnx(graph);
+      const session = await ort.InferenceSession.create(onnx, {
         ...sessionOptions,
-        ...(provider === 'webgpu' && { preferredOutputLocation: outputLocations(graph) }),
+        ...(provider === 'webgpu' && webGpuOptions(onnx, graph)),
       });
       return {
         run: async (inputs) => {
@@ -64,7 +66,14 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
   };
 }
 
-/** Whole numbers and truth values are computed by the CPU and stay with it. */
-function outputLocations({ outputs }: Graph): Record<string, Ort.Tensor.DataLocation> {
-  return Object.fromEntries(outputs.map(({ name, dtype }) => [name, dtype === 'float32' ? 'gpu-buffer' : 'cpu']));
+function webGpuOptions(onnx: Uint8Array, { outputs }: Graph): Ort.InferenceSession.SessionOptions {
+  const forceCpuNodeNames = nodesForCpu(onnx);
+  return {
+    // An empty list is an error.
+    executionProviders: [{ name: 'webgpu', ...(forceCpuNodeNames.length > 0 && { forceCpuNodeNames }) }],
+    // Whole numbers and truth values are computed by the CPU and stay with it.
+    preferredOutputLocation: Object.fromEntries(
+      outputs.map(({ name, dtype }) => [name, dtype === 'float32' ? 'gpu-buffer' : 'cpu']),
+    ),
+  };
 }

@@ -2,22 +2,26 @@ import type * as Core from '@tensorflow/tfjs-core';
 import type { Graph, GraphNode } from '#graph/graph.js';
 import { examplesOf, resolveShape, showShape } from '#graph/shapes.js';
 import { opNamed } from '#graph/ops/registry.js';
+import { elements, referenceTensor } from '#graph/reference-tensor.js';
 import type { TfjsOps } from '#graph/tfjs-ops.js';
 import { StagewatchError } from '#runtime/errors.js';
-import { tfjsTensor, wrap, type Tfjs, type TfjsTensor } from './tfjs-tensors.js';
+import { firstLine } from './open-executor.js';
+import { tfjsTensor, tfjsTypes, wrap, type Tfjs, type TfjsTensor } from './tfjs-tensors.js';
 
 /** A graph, run node by node with each op's own kernel. What no later node needs is given back on the way. */
 export class TfjsProgram {
   readonly #name: string;
   readonly #tf: Tfjs;
+  readonly #ops: TfjsOps;
   readonly #graph: Graph;
   readonly #constants: ReadonlyMap<string, Core.Tensor>;
   /** Results that nobody needs after the node of the same place. */
   readonly #spent: readonly (readonly string[])[];
 
-  constructor(name: string, tf: Tfjs, graph: Graph) {
+  constructor(name: string, tf: Tfjs, ops: TfjsOps, graph: Graph) {
     this.#name = name;
     this.#tf = tf;
+    this.#ops = ops;
     this.#graph = graph;
     this.#constants = new Map(
       graph.constants.map(({ name: constant, shape, data, dtype }) => [constant, tfjsTensor(tf, shape.map(Number), data, dtype)]),
@@ -66,19 +70,21 @@ export class TfjsProgram {
     if (node.op === 'batchSize') return tf.scalar(examples ?? 0);
     const inputs = node.inputs.map((name) => present(values, name));
     const shape = resolveShape(node.shape, examples);
+    const empty = this.#ofEmpty(node, inputs, shape);
+    if (empty !== undefined) return empty;
     try {
       return tf.tidy(() => {
-        // The part of tfjs that ops use is declared in the room that does not load it.
-        const ops = tf as unknown as TfjsOps;
-        const result = opNamed(node.op).tfjs(ops, inputs, node.attributes, shape) as Core.Tensor;
+        const result = opNamed(node.op).tfjs(this.#ops, inputs, node.attributes, shape) as Core.Tensor;
         if (result.shape.join() !== shape.join()) {
           throw new Error(`it gave ${showShape(result.shape)} where ${showShape(shape)} is expected`);
         }
+        // Backends have ideas of their own of what a whole number divided by another one is.
+        if (result.dtype !== tfjsTypes[node.dtype]) return this.#ops.cast(result, tfjsTypes[node.dtype]) as Core.Tensor;
         // An input that passes through must not share its handle with the result.
         return inputs.includes(result) ? tf.clone(result) : result;
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = firstLine(error);
       throw new StagewatchError(
         'EXECUTOR_FAILED',
         `${this.#name} cannot run '${node.op}' (${node.output}): ${reason}`,
@@ -86,6 +92,14 @@ export class TfjsProgram {
         error,
       );
     }
+  }
+
+  /** Tensors without elements have no memory on a device, and backends differ in what they make of them. */
+  #ofEmpty({ op, attributes, dtype }: GraphNode, inputs: readonly Core.Tensor[], shape: number[]): Core.Tensor | undefined {
+    if (elements(shape) === 0) return tfjsTensor(this.#tf, shape, new Float32Array(0), dtype);
+    if (inputs.length === 0 || inputs.some(({ size }) => size > 0)) return undefined;
+    const none = inputs.map((input) => referenceTensor(input.shape, []));
+    return tfjsTensor(this.#tf, shape, opNamed(op).reference(none, attributes, shape), dtype);
   }
 
   #examples(values: ReadonlyMap<string, Core.Tensor>): number | undefined {

@@ -9,7 +9,7 @@ export interface TfjsTensor extends DeviceTensor {
   readonly value: Core.Tensor;
 }
 
-const tfjsTypes = { float32: 'float32', int64: 'int32', bool: 'bool' } as const satisfies Record<DType, string>;
+export const tfjsTypes = { float32: 'float32', int64: 'int32', bool: 'bool' } as const satisfies Record<DType, string>;
 
 export const wrap = (value: Core.Tensor): TfjsTensor => ({ value, bytes: value.size * (value.dtype === 'bool' ? 1 : 4) });
 

@@ -25,13 +25,13 @@ const emulators = /swiftshader|llvmpipe|lavapipe|software/i;
 
 /** tfjs on WebGPU; Dawn, from the package `webgpu`, is the WebGPU that Node lacks. */
 export async function openTfjsWebGpu(): Promise<OpenExecutor> {
-  const { create, globals } = await loadDawn();
+  const dawn = await loadDawn();
   needWebGpuDriver();
-  const gpu = create([]);
+  const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter();
   if (adapter === null)
     throw new ExecutorRefused('gpu', 'no graphics driver that WebGPU can use (Vulkan, Metal, Direct3D) was found');
-  Object.assign(globalThis, globals);
+  Object.assign(globalThis, dawn.globals);
   offer(gpu);
   const tf = loadTfjsCore();
   load('@tensorflow/tfjs-backend-webgpu');

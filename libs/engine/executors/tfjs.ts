@@ -2,6 +2,7 @@ import type { Graph } from '#graph/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Executor, Program } from '../executor.js';
 import { TfjsProgram } from './tfjs-program.js';
+import { repaired } from './tfjs-repairs.js';
 import { tfjsTensor, wrap, type Tfjs, type TfjsTensor } from './tfjs-tensors.js';
 
 export interface TfjsOptions {
@@ -18,6 +19,7 @@ export interface TfjsOptions {
  * current first, which tfjs does at once for a backend that is initialised.
  */
 export function createTfjsExecutor({ name, tf, backend, problem = () => undefined }: TfjsOptions): Executor<TfjsTensor> {
+  const ops = repaired(tf, backend);
   const activate = (): void => {
     if (tf.getBackend() !== backend) void tf.setBackend(backend);
   };
@@ -33,7 +35,7 @@ export function createTfjsExecutor({ name, tf, backend, problem = () => undefine
     },
     download: async ({ value }) => {
       activate();
-      const numbers = (await value.data()) as Float32Array | Int32Array | Uint8Array;
+      const numbers = await value.data<'float32' | 'int32' | 'bool'>();
       check('reading a result');
       return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
     },
@@ -41,7 +43,7 @@ export function createTfjsExecutor({ name, tf, backend, problem = () => undefine
     close: async () => {},
     compile: async (graph: Graph): Promise<Program<TfjsTensor>> => {
       activate();
-      const program = new TfjsProgram(name, tf, graph);
+      const program = new TfjsProgram(name, tf, ops, graph);
       return {
         run: async (inputs) => {
           activate();
