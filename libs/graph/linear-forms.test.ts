@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.js';
 import { dependenceOn } from './dependence.js';
 import { add, div, expand, matmul, mul, neg, reduceSum, reshape, sub, transpose } from './emit.js';
+import { less, where } from './emit/elementwise.js';
 import type { Graph } from './graph.js';
 import { collected } from './linear-forms.js';
 import type { Emit, Value } from './op.js';
@@ -55,6 +56,25 @@ describe('linear forms', () => {
     const graphs = both((e, p, q, t, u) => [mul(e, q, sub(e, mul(e, p, t), mul(e, p, u)))]);
     agree(graphs);
     expect(movingOps(graphs.after).toSorted()).toEqual(['mul', 'sub']);
+  });
+
+  it('a choice between moving values and 0 becomes a factor', () => {
+    const graphs = both((e, p, q, t, u) => {
+      const isLess = less(e, p, q);
+      const inner = where(e, isLess, mul(e, p, t), where(e, less(e, e.scalar(0), p), e.scalar(0), t));
+      return [add(e, mul(e, q, inner), where(e, isLess, e.scalar(0), u))];
+    });
+    agree(graphs);
+    expect(movingOps(graphs.after).toSorted()).toEqual(['add', 'mul', 'mul']);
+  });
+
+  it('an infinite factor that is not chosen plays no part', () => {
+    const { before, after } = both((e, p, q, t) => [where(e, less(e, p, e.scalar(2)), mul(e, q, t), e.scalar(0))]);
+    const inputs = Object.fromEntries(
+      before.inputs.map(({ name }) => [name, { shape, data: new Float64Array(12).fill(name === 'q' ? Infinity : 3) }]),
+    );
+    for (const graph of [before, after]) expect(runReference(graph, inputs)['y0']?.data[0]).toBe(0);
+    expect(movingOps(after)).toEqual(['mul']);
   });
 
   it('a sum that leads to two places is made once', () => {

@@ -6,6 +6,7 @@
  */
 import { reachable } from './builder.js';
 import { add, div, expand, mul, neg, sub } from './emit.js';
+import { where } from './emit/elementwise.js';
 import { at } from './op.js';
 import type { Emit, Source, Value } from './op.js';
 import { constantNumber, operandOf } from './ops/patterns.js';
@@ -75,6 +76,10 @@ function movingOperands({ op, inputs }: Application, moves: (value: Value) => bo
       return inputs.filter(moves);
     case 'div':
       return moves(at(inputs, 1)) ? undefined : [at(inputs, 0)];
+    case 'where': {
+      const chosen = inputs.slice(1);
+      return chosen.every((value) => moves(value) || constantNumber(value) === 0) ? chosen.filter(moves) : undefined;
+    }
     default:
       return undefined;
   }
@@ -124,6 +129,13 @@ function elementwiseForm(
       const [moving, fixed] = moves(a) ? [a, b] : [b, a];
       return formOf(moving).map((term) => times(e, term, fixed));
     }
+    case 'where': {
+      const zero = e.scalar(0);
+      const [first, second] = [at(inputs, 1), at(inputs, 2)];
+      const ofFirst = moves(first) ? formOf(first).map((term) => chosen(e, term, (factor) => where(e, a, factor, zero))) : [];
+      const ofSecond = moves(second) ? formOf(second).map((term) => chosen(e, term, (factor) => where(e, a, zero, factor))) : [];
+      return joined(e, ofFirst, ofSecond);
+    }
     default: {
       const b = at(inputs, 1);
       // A sum with something that stands still does not come from a derivative.
@@ -141,6 +153,12 @@ function times(e: Emit, term: Term, fixed: Value): Term {
   const minus = operandOf(product, 'neg');
   return minus === undefined ? { ...term, factor: product } : { ...term, factor: minus, negative: !term.negative };
 }
+
+/** A choice between something that moves and 0 is made of its factor, so an infinite factor that is not chosen plays no part. */
+const chosen = (e: Emit, term: Term, choose: (factor: Value) => Value): Term => ({
+  ...term,
+  factor: choose(term.factor ?? e.scalar(1)),
+});
 
 /** Terms of one moving value become one term. */
 function joined(e: Emit, a: Form, b: Form): Form {
