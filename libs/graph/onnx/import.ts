@@ -9,6 +9,7 @@ import type { DataInputOptions } from './data-inputs.js';
 import { withExternalData } from './external-data.js';
 import type { ExternalFiles } from './external-data.js';
 import { nodesOf, standardOpset } from './functions.js';
+import { withoutMerging } from './merged.js';
 import type { ImportedValue } from './node-view.js';
 import { parameterInputs } from './parameters.js';
 import type { ParameterOptions } from './parameters.js';
@@ -38,7 +39,7 @@ const OLDEST_OPSET = 7;
  */
 export function importOnnx(bytes: Uint8Array, options: OnnxImportOptions = {}): Graph {
   const model = decodeModel(bytes);
-  const graph = graphOf(model, options.external);
+  const graph = withoutMerging(graphOf(model, options.external), options.parameters);
   const builder = new GraphBuilder({ maxValues: limits.values });
   const values = new Map<string, ImportedValue>();
   for (const [name, value] of parameterInputs(builder, graph, options)) values.set(name, { kind: 'tensor', value });
