@@ -2,7 +2,7 @@
 import { UnsupportedModel } from '../errors.js';
 import { limits } from '../limits.js';
 import { isStandard } from './read-node.js';
-import type { OnnxFunction, OnnxModel, OnnxNodeProto, OnnxOpset } from './proto.js';
+import type { OnnxAttributeProto, OnnxFunction, OnnxGraph, OnnxModel, OnnxNodeProto, OnnxOpset } from './proto.js';
 
 export interface PlacedNode {
   readonly node: OnnxNodeProto;
@@ -58,18 +58,28 @@ function writtenOut(definition: OnnxFunction, use: OnnxNodeProto, prefix: string
   });
   const local = (name: string): string => names.get(name) ?? prefix + name;
   const given = new Map([...definition.attributeProto, ...use.attribute].map((attribute) => [attribute.name, attribute]));
-  const nodes = definition.node.map((node) => ({
+  const attributeHere = (attribute: OnnxAttributeProto): OnnxAttributeProto[] => {
+    if (attribute.g !== undefined) return [{ ...attribute, g: graphHere(attribute.g) }];
+    if (!attribute.refAttrName) return [attribute];
+    const value = given.get(attribute.refAttrName);
+    return value === undefined ? [] : [{ ...value, name: attribute.name ?? '' }];
+  };
+  const here = (node: OnnxNodeProto): OnnxNodeProto => ({
     ...node,
     name: prefix + (node.name || node.opType || ''),
     input: node.input.map(local),
     output: node.output.map(local),
-    attribute: node.attribute.flatMap((attribute) => {
-      if (!attribute.refAttrName) return [attribute];
-      const value = given.get(attribute.refAttrName);
-      return value === undefined ? [] : [{ ...value, name: attribute.name ?? '' }];
-    }),
-  }));
-  return [...nodes, ...passed];
+    attribute: node.attribute.flatMap(attributeHere),
+  });
+  const named = <T extends { readonly name?: string }>(part: T): T => ({ ...part, name: local(part.name ?? '') });
+  /** A branch of an If sees the names of the function around it. */
+  const graphHere = (graph: OnnxGraph): OnnxGraph => ({
+    ...graph,
+    node: graph.node.map(here),
+    initializer: graph.initializer.map(named),
+    output: graph.output.map(named),
+  });
+  return [...definition.node.map(here), ...passed];
 }
 
 const identity = (input: string, output: string): OnnxNodeProto => ({

@@ -57,6 +57,7 @@ const schema = protobuf.Root.fromJSON({
         i: field('int64', 3),
         s: field('bytes', 4),
         t: field('TensorProto', 5),
+        g: field('GraphProto', 6),
         floats: repeated('float', 7),
         ints: repeated('int64', 8),
         strings: repeated('bytes', 9),
@@ -125,6 +126,8 @@ export interface OnnxAttributeProto {
   readonly i?: number;
   readonly s?: Uint8Array;
   readonly t?: OnnxTensor;
+  /** A branch of an If, the body of a loop. */
+  readonly g?: OnnxGraph;
   readonly floats: readonly number[];
   readonly ints: readonly number[];
   readonly strings: readonly Uint8Array[];

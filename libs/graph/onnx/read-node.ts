@@ -4,6 +4,7 @@ import { UnknownOp } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { OnnxReader } from '../op.js';
 import { onnxReaders } from '../ops/registry.js';
+import { readBranch } from './branches.js';
 import { elementwiseRules } from './known/elementwise.js';
 import { evaluated } from './known/evaluate.js';
 import { known, knownFrom, knownScalar, wasWorkedOut } from './known/known.js';
@@ -28,6 +29,10 @@ export const constantOf = (builder: GraphBuilder, tensor: OnnxTensor): ImportedV
 export function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
   if (isStandard(node.domain) && isAboutSequences(node)) {
     readSequenceNode(builder, values, node, opset);
+    return;
+  }
+  if (isStandard(node.domain) && node.opType === 'If') {
+    readBranch(builder, values, node, opset, { readNode, constantOf });
     return;
   }
   const inputs = node.input.map((name) => {

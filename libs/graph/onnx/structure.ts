@@ -9,7 +9,7 @@ import { limits } from '../limits.js';
 /** What is inside a field that has a length: another message, a name, a packed list, or bytes that are not looked at. */
 type Inside = Message | 'name' | 'whole' | 'floats';
 interface Message {
-  readonly [field: number]: Inside;
+  [field: number]: Inside;
 }
 
 const entry: Message = { 1: 'name', 2: 'name' };
@@ -20,6 +20,8 @@ const opset: Message = { 1: 'name' };
 const dimension: Message = { 2: 'name' };
 const valueInfo: Message = { 1: 'name', 2: { 1: { 2: { 1: dimension } } } };
 const graph: Message = { 1: node, 2: 'name', 5: tensor, 11: valueInfo, 12: valueInfo };
+// A branch of an If is a graph inside an attribute.
+attribute[6] = graph;
 const definition: Message = { 1: 'name', 4: 'name', 5: 'name', 7: node, 9: opset, 10: 'name', 11: attribute, 13: 'name' };
 const model: Message = { 2: 'name', 7: graph, 8: opset, 25: definition };
 
@@ -41,12 +43,13 @@ class Walk {
   #nodes = 0;
   #listBytes = 0;
   #wholeNumbers = 0;
+  #graphs = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
 
-  /** The depth of calls is that of the schema, whatever the file says. */
+  /** The depth of calls is that of the schema, and of graphs inside graphs. */
   message(schema: Message, end: number): void {
     while (this.#at < end) {
       if (++this.#fields > limits.fields) throw tooLarge('too many fields', limits.fields);
@@ -68,7 +71,9 @@ class Walk {
     if (stop > end) throw damaged();
     if (typeof inside === 'object') {
       if (inside === node && ++this.#nodes > limits.nodes) throw tooLarge('too many nodes', limits.nodes);
+      if (inside === graph && ++this.#graphs > limits.functionDepth) throw tooLarge('graphs inside graphs', limits.functionDepth);
       this.message(inside, stop);
+      if (inside === graph) this.#graphs--;
     } else if (inside === 'name' && size > limits.nameBytes) throw tooLarge('a name of too many bytes', limits.nameBytes);
     else if (inside === 'floats') this.#list(size);
     else if (inside === 'whole') this.#countWhole(stop);

@@ -1,0 +1,55 @@
+/** An If whose condition is known while importing is the nodes of the branch that it takes. */
+import type { GraphBuilder } from '../builder.js';
+import { NodeView } from './node-view.js';
+import type { ImportedValue } from './node-view.js';
+import type { OnnxNodeProto, OnnxTensor } from './proto.js';
+
+type Values = Map<string, ImportedValue>;
+
+/** How the nodes and the constants of a branch are read. */
+export interface BranchReader {
+  readonly readNode: (builder: GraphBuilder, values: Values, node: OnnxNodeProto, opset: number) => void;
+  readonly constantOf: (builder: GraphBuilder, tensor: OnnxTensor) => ImportedValue;
+}
+
+export function readBranch(
+  builder: GraphBuilder,
+  values: Values,
+  node: OnnxNodeProto,
+  opset: number,
+  { readNode, constantOf }: BranchReader,
+): void {
+  const view = new NodeView(
+    builder,
+    node,
+    node.input.map((name) => values.get(name)),
+    opset,
+  );
+  const condition = view.known(0)?.data[0];
+  if (condition === undefined) {
+    throw view.unsupported('a choice that depends on data', 'a condition that is known before the model runs');
+  }
+  const name = condition === 0 ? 'else_branch' : 'then_branch';
+  const branch = node.attribute.find((attribute) => attribute.name === name)?.g;
+  if (branch === undefined) throw view.unsupported(`no ${name}`, 'a graph for each branch');
+  const own: string[] = [];
+  const declare = (given: string | undefined): void => {
+    if (given === undefined || given === '') return;
+    if (values.has(given)) throw view.unsupported(`the name '${given}' stands for two values`, 'each name once');
+    own.push(given);
+  };
+  for (const tensor of branch.initializer) {
+    declare(tensor.name);
+    values.set(tensor.name ?? '', constantOf(builder, tensor));
+  }
+  for (const inner of branch.node) {
+    inner.output.forEach(declare);
+    readNode(builder, values, inner, opset);
+  }
+  const results = branch.output.map((output) => values.get(output.name ?? ''));
+  for (const each of own) values.delete(each);
+  for (const [i, output] of node.output.entries()) {
+    const result = results[i];
+    if (result !== undefined) values.set(output, result);
+  }
+}
