@@ -1,7 +1,6 @@
-import { gradient, referenceTensor, runReference, type Graph, type ReferenceTensor } from '#graph/index.js';
 import { createRandom } from '#math/random.js';
 import type { CompiledModel } from './create-probe-model.js';
-import type { Rows } from './probe-set.js';
+import { executorDifferences, referenceDifferences, type Differences, type Point } from './finite-differences.js';
 
 export interface ProductCheck {
   readonly ok: boolean;
@@ -11,10 +10,6 @@ export interface ProductCheck {
   readonly reason: string;
 }
 
-/** What float32 products may differ by from finite differences in double precision; a wrong derivative differs by more. */
-const tolerance = 2e-3;
-/** Of θ. In double precision the cut-off and the rounding of a central difference are then both far below the tolerance. */
-const relativeStep = 1e-6;
 /** Of 1 + ‖θ‖: far enough from a kink for the step, and near enough to be the same network. */
 const asideShare = 1e-2;
 /** Relative to 1 + loss: gradients and products below this are rounding in float32. */
@@ -23,9 +18,12 @@ const smallest = 1e-6;
 const checkedExamples = 8;
 
 /**
- * Compares the gradient and one Hessian-vector product of the model's executor with central differences in double
- * precision, on its first few examples: the gradient with differences of the loss, the product with differences of the
- * gradient. A reading of a model that is not ok must not be shown.
+ * Compares the gradient and one Hessian-vector product of the model's executor with central differences, on its first few
+ * examples: the gradient with differences of the loss, the product with differences of the gradient. A reading of a model that
+ * is not ok must not be shown.
+ *
+ * Differences are taken in double precision on the reference interpreter. A network too large for it is compared with
+ * differences of its own executor in single precision, which see errors from a few per cent on.
  *
  * Differences are meaningless on a kink, where ReLU networks start whose weights or biases are zero: what disagrees is
  * looked at once more a little beside θ. Derivatives that are wrong are wrong there too.
@@ -33,9 +31,9 @@ const checkedExamples = 8;
 export async function checkProduct(model: CompiledModel, theta: Float32Array): Promise<ProductCheck> {
   const few = model.narrowed(Math.min(checkedExamples, model.examples));
   try {
-    const oracle = new Oracle(few);
-    const check = await checkAt(few, oracle, theta);
-    return check.ok || Number.isNaN(check.error) ? check : await checkAt(few, oracle, beside(theta));
+    const differences = referenceDifferences(few) ?? executorDifferences(few);
+    const check = await checkAt(few, differences, theta);
+    return check.ok || Number.isNaN(check.error) ? check : await checkAt(few, differences, beside(theta));
   } finally {
     await few.close();
   }
@@ -47,30 +45,58 @@ function beside(theta: Float32Array): Float32Array {
   return theta.map((x) => x + distance * random.normal());
 }
 
-async function checkAt(model: CompiledModel, oracle: Oracle, theta: Float32Array): Promise<ProductCheck> {
+async function checkAt(model: CompiledModel, differences: Differences, theta: Float32Array): Promise<ProductCheck> {
   const point = await model.linearize(theta);
   const direction = directionFor(point.gradient);
   const [product] = await point.multiply([Float32Array.from(direction)]);
   await point.close();
-  const step = relativeStep * (1 + length(theta));
-  const [ahead, behind] = [step, -step].map((s) => oracle.at(theta, direction, s)) as [Point, Point];
-  const slope = (ahead.loss - behind.loss) / (2 * step);
-  const expected = ahead.gradient.map((g, i) => (g - behind.gradient[i]!) / (2 * step));
-
   const floor = smallest * (1 + Math.abs(point.loss));
-  const gradientError = Math.abs(inner(point.gradient, direction) - slope) / Math.max(Math.abs(slope), floor);
-  const productError = length(expected.map((x, i) => x - product![i]!)) / Math.max(length(expected), floor);
-  return verdict(point.loss, gradientError, productError);
+  const errors = { gradient: Number.POSITIVE_INFINITY, product: Number.POSITIVE_INFINITY };
+  const { tolerance } = differences;
+  // A larger step has more of the curve in it, a smaller one more of the rounding: one of them must agree.
+  for (const relative of differences.steps) {
+    const step = relative * (1 + length(theta));
+    const [ahead, behind] = [await differences.at(theta, direction, step), await differences.at(theta, direction, -step)];
+    const seen = errorsAt(point.gradient, product!, direction, { ahead, behind, step, floor });
+    if (Number.isNaN(seen.gradient + seen.product)) return verdict(Number.NaN, errors, tolerance);
+    errors.gradient = Math.min(errors.gradient, seen.gradient);
+    errors.product = Math.min(errors.product, seen.product);
+    if (errors.gradient <= tolerance && errors.product <= tolerance) break;
+  }
+  return verdict(point.loss, errors, tolerance);
 }
 
-function verdict(loss: number, gradientError: number, productError: number): ProductCheck {
-  const error = Math.max(gradientError, productError);
+interface Errors {
+  gradient: number;
+  product: number;
+}
+
+function errorsAt(
+  gradient: Float32Array,
+  product: Float32Array,
+  direction: Float64Array,
+  { ahead, behind, step, floor }: { ahead: Point; behind: Point; step: number; floor: number },
+): Errors {
+  const slope = (ahead.loss - behind.loss) / (2 * step);
+  const expected = Float64Array.from(ahead.gradient, (g, i) => (g - behind.gradient[i]!) / (2 * step));
+  return {
+    gradient: Math.abs(inner(gradient, direction) - slope) / Math.max(Math.abs(slope), floor),
+    product: length(expected.map((x, i) => x - product[i]!)) / Math.max(length(expected), floor),
+  };
+}
+
+function verdict(loss: number, errors: Errors, tolerance: number): ProductCheck {
+  const error = Math.max(errors.gradient, errors.product);
   if (!Number.isFinite(loss) || !Number.isFinite(error)) {
-    return { ok: false, error: Number.NaN, reason: 'The loss or its derivatives are not finite, so they cannot be checked.' };
+    return {
+      ok: false,
+      error: Number.NaN,
+      reason: 'The loss or its derivatives are not finite, so they cannot be checked.',
+    };
   }
   const shown = `differs from finite differences by ${(100 * error).toPrecision(2)} %`;
-  if (gradientError > tolerance) return { ok: false, error, reason: `The gradient of the model ${shown}.` };
-  if (productError > tolerance) return { ok: false, error, reason: `The Hessian-vector product of the model ${shown}.` };
+  if (errors.gradient > tolerance) return { ok: false, error, reason: `The gradient of the model ${shown}.` };
+  if (errors.product > tolerance) return { ok: false, error, reason: `The Hessian-vector product of the model ${shown}.` };
   return { ok: true, error, reason: `One Hessian-vector product ${shown}.` };
 }
 
@@ -83,44 +109,6 @@ function directionFor(slope: Float32Array): Float64Array {
   const mixedLength = length(mixed);
   // Rounded to float32, so that both sides go in the same direction.
   return Float64Array.from(mixed, (x) => Math.fround(x / mixedLength));
-}
-
-interface Point {
-  readonly loss: number;
-  readonly gradient: Float64Array;
-}
-
-/** Loss and gradient in double precision, at θ + s·direction. */
-class Oracle {
-  readonly #model: CompiledModel;
-  readonly #graph: Graph;
-  readonly #names: { readonly losses: string; readonly gradients: readonly string[] };
-  readonly #examples: Record<string, ReferenceTensor>;
-
-  constructor(model: CompiledModel) {
-    const { graph, losses, gradients } = gradient(model.graph);
-    this.#model = model;
-    this.#graph = graph;
-    this.#names = { losses, gradients };
-    const tensor = ({ shape, data }: Rows): ReferenceTensor => referenceTensor([model.examples, ...shape], data);
-    const { x, y } = model.probeSet;
-    this.#examples = { [x.name]: tensor(x), [y.name]: tensor(y) };
-  }
-
-  at(theta: Float32Array, direction: Float64Array, s: number): Point {
-    const inputs: Record<string, ReferenceTensor> = { ...this.#examples };
-    for (const { name, shape, offset, size } of this.#model.parameters) {
-      inputs[name] = referenceTensor(
-        shape,
-        Float64Array.from({ length: size }, (_, i) => theta[offset + i]! + s * direction[offset + i]!),
-      );
-    }
-    const outputs = runReference(this.#graph, inputs);
-    const mean = (name: string): Float64Array => outputs[name]!.data.map((value) => value / this.#model.examples);
-    const flat = new Float64Array(theta.length);
-    for (const [i, { offset }] of this.#model.parameters.entries()) flat.set(mean(this.#names.gradients[i]!), offset);
-    return { loss: mean(this.#names.losses).reduce((a, b) => a + b, 0), gradient: flat };
-  }
 }
 
 function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {

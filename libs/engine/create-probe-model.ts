@@ -1,4 +1,4 @@
-import type { Graph } from '#graph/index.js';
+import type { Graph, LossSpec } from '#graph/index.js';
 import type { Executor } from './executor.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { ExecutorName } from './executors/names.js';
@@ -15,6 +15,8 @@ export interface ProbeModelOptions {
   /** A training graph, as `loadModel` makes it. */
   readonly graph: Graph;
   readonly probeSet: ProbeSet;
+  /** The loss that was attached; only the Fisher information needs to know it. */
+  readonly loss?: LossSpec | undefined;
   /** For what one run computes with and for what is kept between products; parameters come on top. */
   readonly memoryBytes?: number | undefined;
   /** Of ONNX Runtime; all cores by default. */
@@ -32,13 +34,13 @@ export interface CompiledModel extends ProbeModel {
   narrowed(examples: number): CompiledModel;
 }
 
-const defaultMemoryBytes = 1024 ** 3;
+const defaultMemoryBytes = 2 * 1024 ** 3;
 
 /** Throws a StagewatchError when the probe set does not fit the model. */
 export function createProbeModel(options: ProbeModelOptions): CompiledModel {
-  const { graph, memoryBytes = defaultMemoryBytes, threads, executor: wanted = 'ort-cpu' } = options;
+  const { graph, loss, memoryBytes = defaultMemoryBytes, threads, executor: wanted = 'ort-cpu' } = options;
   const probeSet = toFeedable(graph, options.probeSet);
-  return translated(() => new GraphModel({ graph, probeSet, memoryBytes, executor: opened(wanted, threads) }));
+  return translated(() => new GraphModel({ graph, probeSet, loss, memoryBytes, executor: opened(wanted, threads) }));
 }
 
 function opened(executor: 'ort-cpu' | 'reference' | Executor, threads: number | undefined): Executor {

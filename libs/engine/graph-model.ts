@@ -1,9 +1,36 @@
-import { gradient, linearize, type GradientGraph, type Graph, type LinearizedGraph } from '#graph/index.js';
+import {
+  forVectors,
+  gaussNewton,
+  generalizedFisher,
+  gradient,
+  linearize,
+  mixesExamples,
+  perExampleGradient,
+  type GradientGraph,
+  type Graph,
+  type LinearizedGraph,
+  type LossSpec,
+  type TangentGraph,
+} from '#graph/index.js';
+import type { Block, VectorSpace } from '#math/vector-space.js';
+import { StagewatchError } from '#runtime/errors.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
-import { planMemory, type MemoryPlan } from './memory-plan.js';
-import { FlatMean, layoutOf, uploadParts, type ParameterLayout } from './parameter-layout.js';
-import type { Linearization, ProbeModel } from './probe-model.js';
-import type { FeedableProbeSet, Rows } from './probe-set.js';
+import { ExecutorSpace } from './executor-space.js';
+import { GraphLinearization } from './linearization.js';
+import { planChunks, planMemory, type MemoryPlan, type PlannedLinearization } from './memory-plan.js';
+import { flatten, layoutOf, PartSums, total, uploadParts, type ParameterLayout } from './parameter-layout.js';
+import { ProbeFeeds, releaseAll } from './probe-feeds.js';
+import type {
+  CurvatureKind,
+  Linearization,
+  LinearizeOptions,
+  PerExampleLoss,
+  Prediction,
+  ProbeModel,
+  Work,
+} from './probe-model.js';
+import { pickRows, type FeedableProbeSet } from './probe-set.js';
+import { VectorParts } from './vector-parts.js';
 
 export interface GraphModelOptions<T extends DeviceTensor> {
   /** A training graph, as `attachLoss` makes it. */
@@ -11,11 +38,14 @@ export interface GraphModelOptions<T extends DeviceTensor> {
   readonly probeSet: FeedableProbeSet;
   readonly executor: Executor<T>;
   readonly memoryBytes: number;
+  /** The loss that was attached; the Fisher information needs it. */
+  readonly loss?: LossSpec | undefined;
 }
 
 type Tensors<T> = Readonly<Record<string, T>>;
+type Numbers = Float32Array | Float64Array;
 
-/** A ProbeModel of a graph on an executor: feeds the probe set in chunks, adds up, divides by the number of examples. */
+/** A ProbeModel of a graph on an executor: feeds the probe set in chunks, adds up, divides by the weight of all examples. */
 export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   readonly parameters: ParameterLayout;
   readonly parameterCount: number;
@@ -23,16 +53,17 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   readonly device: string;
   readonly graph: Graph;
   readonly probeSet: FeedableProbeSet;
-  readonly plan: MemoryPlan;
-  readonly #executor: Executor<T>;
-  readonly #linearized: LinearizedGraph;
-  readonly #gradient: GradientGraph;
-  readonly #programs = new Map<Graph, Promise<Program<T>>>();
-
   readonly #options: GraphModelOptions<T>;
+  readonly #space: ExecutorSpace<T>;
+  readonly #programs = new Map<Graph, Promise<Program<T>>>();
+  readonly #linearized = new Map<CurvatureKind, PlannedLinearization>();
+  readonly #tangents = new Map<Graph, Map<number, TangentGraph>>();
+  readonly #chunkSizes = new Map<Graph, number>();
+  #gradient: GradientGraph | undefined;
+  #perExampleGradient: GradientGraph | undefined;
 
   constructor(options: GraphModelOptions<T>) {
-    const { graph, probeSet, executor, memoryBytes } = options;
+    const { graph, probeSet, executor } = options;
     this.#options = options;
     this.graph = graph;
     this.probeSet = probeSet;
@@ -40,129 +71,228 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     this.parameterCount = this.parameters.reduce((sum, { size }) => sum + size, 0);
     this.examples = probeSet.examples;
     this.device = executor.name;
-    this.#executor = executor;
-    this.#gradient = gradient(graph);
-    this.#linearized = linearize(graph);
-    this.plan = planMemory(this.#linearized, this.examples, memoryBytes);
+    this.#space = new ExecutorSpace(executor, this.parameterCount);
   }
 
-  async loss(theta: Float32Array): Promise<number> {
-    const program = await this.#program(this.graph);
-    const inputs = this.#theta(theta);
-    let sum = 0;
-    for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
-      sum += total(await this.#read(await program.run({ ...inputs, ...this.#chunk(chunk) }), 'losses'));
-    }
-    return sum / this.examples;
+  get space(): VectorSpace {
+    return this.#space;
   }
 
-  async gradient(theta: Float32Array): Promise<{ readonly loss: number; readonly gradient: Float32Array }> {
-    const program = await this.#program(this.#gradient.graph);
-    return this.#sumGradient(this.#gradient, (chunk) => program.run({ ...this.#theta(theta), ...this.#chunk(chunk) }));
+  /** Of products with the Hessian. */
+  get plan(): MemoryPlan {
+    return this.#linearization('hessian').plan;
   }
 
-  async linearize(theta: Float32Array): Promise<Linearization> {
-    const { primal, tangent } = this.#linearized;
-    const primalProgram = await this.#program(primal.graph);
-    const tangentProgram = await this.#program(tangent.graph);
-    // The caller's array may change between products.
-    const inputs = this.#theta(Float32Array.from(theta));
-    const run = (chunk: number): Promise<Tensors<T>> => primalProgram.run({ ...inputs, ...this.#chunk(chunk) });
-    const kept: Tensors<T>[] = [];
-    const point = await this.#sumGradient(primal, async (chunk) => {
-      const outputs = await run(chunk);
-      if (chunk < this.plan.keptChunks) kept.push(pick(outputs, primal.kept));
-      return outputs;
+  async loss(theta: Float32Array, work: Work = {}): Promise<number> {
+    const { losses, weight } = await this.#perExample(theta, work);
+    return total(losses) / weight;
+  }
+
+  async gradient(theta: Float32Array, work: Work = {}): Promise<{ readonly loss: number; readonly gradient: Float32Array }> {
+    const derived = (this.#gradient ??= gradient(this.graph));
+    const sums = new PartSums();
+    const scalars = { loss: 0, weight: 0 };
+    await this.#inChunks(derived.graph, theta, work, async (read) => {
+      const losses = await read(derived.losses);
+      scalars.loss += total(losses);
+      scalars.weight += derived.weights === undefined ? losses.length : total(await read(derived.weights));
+      sums.add(await Promise.all(derived.gradients.map(read)));
     });
-    const multiply = async (vectors: readonly Float32Array[]): Promise<Float32Array[]> => {
-      const sums = vectors.map(() => new FlatMean(this.parameters, this.examples));
-      const uploaded = vectors.map((v) => this.#upload(v, tangent.vectors[0]!));
-      for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
-        const fixed = { ...inputs, ...this.#chunk(chunk), ...(kept[chunk] ?? pick(await run(chunk), primal.kept)) };
-        for (const [k, vector] of uploaded.entries()) {
-          const outputs = await tangentProgram.run({ ...fixed, ...vector });
-          sums[k]!.add(await this.#readAll(outputs, tangent.products[0]!));
-        }
-      }
-      return sums.map((sum) => sum.value());
-    };
-    return { ...point, multiply, close: async () => void kept.splice(0) };
+    return { loss: scalars.loss / scalars.weight, gradient: flatten(this.parameters, sums.parts, scalars.weight) };
+  }
+
+  async perExampleLoss(theta: Float32Array, work: Work = {}): Promise<PerExampleLoss> {
+    const { losses, weights } = await this.#perExample(theta, work);
+    return { losses, weights };
+  }
+
+  async predict(theta: Float32Array, work: Work = {}): Promise<Prediction> {
+    const { shape } = this.graph.outputs.find(({ name }) => name === 'prediction')!;
+    const parts: Numbers[] = [];
+    await this.#inChunks(this.graph, theta, work, async (read) => void parts.push(await read('prediction')));
+    const data = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      data.set(part, offset);
+      offset += part.length;
+    }
+    return { shape: [this.examples, ...shape.slice(1).map(Number)], data };
+  }
+
+  async perExampleGradients(theta: Float32Array, rows: readonly number[], work: Work = {}): Promise<Block> {
+    this.#checkRows(rows);
+    const derived = (this.#perExampleGradient ??= perExampleGradient(this.graph));
+    const inputs = this.probeSet.inputs.map((input) => pickRows(input, rows));
+    const few = { examples: rows.length, inputs };
+    const { chunkExamples } = planChunks([derived.graph], Math.max(1, rows.length), this.#options.memoryBytes, false);
+    const vectors = new VectorParts(this.#options.executor, this.#space, this.parameters);
+    const blocks: Block[] = [];
+    await this.#inChunks(
+      derived.graph,
+      theta,
+      work,
+      async (read, examples) => {
+        const stacks = await Promise.all(derived.gradients.map(read));
+        blocks.push(vectors.join(Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row))));
+      },
+      { probeSet: few, chunkExamples },
+    );
+    const all = await this.#space.join(blocks);
+    this.#space.release(...blocks);
+    return all;
+  }
+
+  async linearize(theta: Float32Array, options: LinearizeOptions = {}): Promise<Linearization> {
+    const { linearized, plan } = this.#linearization(options.kind ?? 'hessian');
+    const { executor } = this.#options;
+    const primal = await this.#program(linearized.primal.graph);
+    return GraphLinearization.at(
+      {
+        executor,
+        space: this.#space,
+        parameters: this.parameters,
+        linearized,
+        plan,
+        feeds: new ProbeFeeds(executor, this.probeSet, plan.chunkExamples),
+        // The caller's array may change between products.
+        theta: this.#theta(Float32Array.from(theta)),
+        primal,
+        tangent: (vectors) => this.#tangent(linearized, vectors),
+      },
+      options,
+    );
   }
 
   /** The same model on its first examples. */
   narrowed(examples: number): GraphModel<T> {
-    const first = (rows: Rows): Rows => ({ ...rows, data: rows.data.subarray(0, examples * rows.rowSize) });
-    const { x, y } = this.probeSet;
-    return new GraphModel({ ...this.#options, probeSet: { examples, x: first(x), y: first(y) } });
+    const inputs = this.probeSet.inputs.map((rows) => ({ ...rows, data: rows.data.subarray(0, examples * rows.rowSize) }));
+    return new GraphModel({ ...this.#options, probeSet: { examples, inputs } });
   }
 
   async close(): Promise<void> {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
     for (const program of programs) await (await program).close();
+    await this.#space.close();
   }
 
-  async #sumGradient(
-    graph: GradientGraph,
-    run: (chunk: number) => Promise<Tensors<T>>,
-  ): Promise<{ readonly loss: number; readonly gradient: Float32Array }> {
-    const sum = new FlatMean(this.parameters, this.examples);
-    let loss = 0;
-    for (let chunk = 0; chunk < this.plan.chunks; chunk++) {
-      const outputs = await run(chunk);
-      loss += total(await this.#read(outputs, graph.losses));
-      sum.add(await this.#readAll(outputs, graph.gradients));
+  #linearization(kind: CurvatureKind): PlannedLinearization {
+    const { memoryBytes } = this.#options;
+    let planned = this.#linearized.get(kind);
+    if (planned === undefined) {
+      planned = planMemory(this.#derived(kind), this.examples, memoryBytes, mixesExamples(this.graph));
+      this.#linearized.set(kind, planned);
     }
-    return { loss: loss / this.examples, gradient: sum.value() };
+    return planned;
+  }
+
+  #derived(kind: CurvatureKind): LinearizedGraph {
+    if (kind === 'hessian') return linearize(this.graph);
+    if (kind === 'gauss-newton') return gaussNewton(this.graph);
+    const { loss } = this.#options;
+    if (loss === undefined) throw new Error('The Fisher information needs to know which loss was attached');
+    return generalizedFisher(this.graph, loss);
+  }
+
+  async #tangent({ tangent }: LinearizedGraph, vectors: number): Promise<{ graph: TangentGraph; program: Program<T> }> {
+    const known = this.#tangents.get(tangent.graph) ?? new Map<number, TangentGraph>([[1, tangent]]);
+    this.#tangents.set(tangent.graph, known);
+    const graph = known.get(vectors) ?? forVectors(tangent, vectors);
+    known.set(vectors, graph);
+    return { graph, program: await this.#program(graph.graph) };
+  }
+
+  async #perExample(theta: Float32Array, work: Work): Promise<PerExampleLoss & { readonly weight: number }> {
+    const weighted = this.graph.outputs.some(({ name }) => name === 'weights');
+    const losses = new Float64Array(this.examples);
+    const weights = weighted ? new Float64Array(this.examples) : undefined;
+    let from = 0;
+    await this.#inChunks(this.graph, theta, work, async (read, examples) => {
+      losses.set(await read('losses'), from);
+      weights?.set(await read('weights'), from);
+      from += examples;
+    });
+    return { losses, weights, weight: weights === undefined ? this.examples : total(weights) };
+  }
+
+  /** Runs a graph on each chunk of the probe set, or of another one. */
+  async #inChunks(
+    graph: Graph,
+    theta: Float32Array,
+    { signal, progress }: Work,
+    take: (read: (name: string) => Promise<Numbers>, examples: number) => Promise<void>,
+    other?: { readonly probeSet: FeedableProbeSet; readonly chunkExamples: number },
+  ): Promise<void> {
+    const { executor } = this.#options;
+    const probeSet = other?.probeSet ?? this.probeSet;
+    const chunkExamples = other?.chunkExamples ?? this.#chunkExamples(graph);
+    const feeds = new ProbeFeeds(executor, probeSet, chunkExamples);
+    const program = await this.#program(graph);
+    const parameters = this.#theta(theta);
+    try {
+      for (let chunk = 0; chunk < feeds.chunks; chunk++) {
+        signal?.throwIfAborted();
+        const examples = feeds.chunk(chunk);
+        const outputs = await program.run({ ...parameters, ...examples });
+        releaseAll(executor, examples);
+        const count = Math.min(chunkExamples, probeSet.examples - chunk * chunkExamples);
+        await take((name) => executor.download(output(outputs, name)), count);
+        releaseAll(executor, outputs);
+        progress?.(chunk + 1, feeds.chunks);
+      }
+    } finally {
+      releaseAll(executor, parameters);
+    }
+  }
+
+  #chunkExamples(graph: Graph): number {
+    const known = this.#chunkSizes.get(graph);
+    if (known !== undefined) return known;
+    const { memoryBytes } = this.#options;
+    const { chunkExamples } = planChunks([graph], this.examples, memoryBytes, mixesExamples(this.graph));
+    this.#chunkSizes.set(graph, chunkExamples);
+    return chunkExamples;
   }
 
   #program(graph: Graph): Promise<Program<T>> {
     let program = this.#programs.get(graph);
     if (program === undefined) {
-      program = this.#executor.compile(graph);
+      program = this.#options.executor.compile(graph);
       this.#programs.set(graph, program);
     }
     return program;
   }
 
   #theta(theta: Float32Array): Tensors<T> {
-    return this.#upload(
-      theta,
-      this.parameters.map(({ name }) => name),
-    );
-  }
-
-  #upload(vector: Float32Array, names: readonly string[]): Tensors<T> {
-    if (vector.length !== this.parameterCount) {
-      throw new RangeError(`A vector of ${vector.length} numbers for a model of ${this.parameterCount} parameters`);
+    if (theta.length !== this.parameterCount) {
+      throw new RangeError(`A vector of ${theta.length} numbers for a model of ${this.parameterCount} parameters`);
     }
-    return uploadParts(this.#executor, this.parameters, vector, names);
+    const names = this.parameters.map(({ name }) => name);
+    return uploadParts(this.#options.executor, this.parameters, theta, names);
   }
 
-  #chunk(chunk: number): Tensors<T> {
-    const from = chunk * this.plan.chunkExamples;
-    const to = Math.min(this.examples, from + this.plan.chunkExamples);
-    const upload = ({ shape, rowSize, data }: Rows): T =>
-      this.#executor.upload([to - from, ...shape], data.subarray(from * rowSize, to * rowSize));
-    const { x, y } = this.probeSet;
-    return { [x.name]: upload(x), [y.name]: upload(y) };
+  #checkRows(rows: readonly number[]): void {
+    const wrong = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= this.examples);
+    if (wrong !== undefined) throw new RangeError(`There is no example ${wrong} among ${this.examples}`);
+    const { memoryBytes } = this.#options;
+    const most = Math.floor(memoryBytes / (4 * Math.max(1, this.parameterCount)));
+    if (rows.length > Math.max(1, most)) {
+      throw new StagewatchError('MEMORY_LIMIT', 'The gradients of so many examples do not fit into the memory', {
+        field: 'rows',
+        value: `${rows.length} examples`,
+        expected: `at most ${most} at a time`,
+      });
+    }
+    if (mixesExamples(this.graph)) {
+      throw new StagewatchError(
+        'UNSUPPORTED_MODEL',
+        'Batch statistics tie the examples of this model together: one example has no gradient of its own',
+        { field: 'model', value: 'training-mode normalisation over the batch', expected: 'a model in evaluation mode' },
+      );
+    }
   }
 
-  #readAll(outputs: Tensors<T>, names: readonly string[]): Promise<(Float32Array | Float64Array)[]> {
-    return Promise.all(names.map((name) => this.#read(outputs, name)));
+  #rowOf(stacks: readonly Numbers[], row: number): Numbers[] {
+    return this.parameters.map(({ size }, i) => stacks[i]!.subarray(row * size, (row + 1) * size));
   }
-
-  #read(outputs: Tensors<T>, name: string): Promise<Float32Array | Float64Array> {
-    return this.#executor.download(output(outputs, name));
-  }
-}
-
-function pick<T>(outputs: Tensors<T>, names: readonly string[]): Tensors<T> {
-  return Object.fromEntries(names.map((name) => [name, output(outputs, name)]));
-}
-
-function total(values: Float32Array | Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum;
 }

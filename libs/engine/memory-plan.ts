@@ -1,6 +1,7 @@
-import { fixedSize, freeAxes, isFree, type Graph, type LinearizedGraph, type Shape } from '#graph/index.js';
+import { StagewatchError } from '#runtime/errors.js';
+import { fixedSize, freeAxes, isFree, type DType, type Graph, type LinearizedGraph, type Shape } from '#graph/index.js';
+import { keepWithin } from '#graph/keep.js';
 
-const bytesPerNumber = 4;
 /** Of the budget: for what one run holds while it computes; the rest is for what is kept between products. */
 const runningShare = 0.35;
 /** More examples at once gain no speed and make the first answer late. */
@@ -14,30 +15,89 @@ export interface MemoryPlan {
   readonly chunks: number;
 }
 
+export interface PlannedLinearization {
+  readonly plan: MemoryPlan;
+  /** The same products from fewer kept results, where all of them would not fit. */
+  readonly linearized: LinearizedGraph;
+  /** Of all chunks together. */
+  readonly keptBytes: number;
+}
+
+/** Chunks of a probe set of this size for runs of these graphs within this memory. */
+export function planChunks(graphs: readonly Graph[], examples: number, memoryBytes: number, together: boolean): MemoryPlan {
+  const running = Math.max(1, ...graphs.map(runningBytes));
+  const most = Math.max(1, Math.min(examples, Math.floor((memoryBytes * runningShare) / running)));
+  if (together && most < examples) {
+    throw new StagewatchError(
+      'MEMORY_LIMIT',
+      'Batch statistics tie the examples of this model together: it cannot be run in parts',
+      {
+        field: 'probe set',
+        value: `${examples} examples in ${mebibytes(memoryBytes)}`,
+        expected: `at most ${most} examples, or a memory of ${mebibytes((running * examples) / runningShare)}`,
+      },
+    );
+  }
+  const chunkExamples = together ? examples : Math.min(most, maxChunkExamples);
+  return { chunkExamples, chunks: Math.ceil(examples / chunkExamples), keptChunks: 0 };
+}
+
 /** How a probe set of this size goes through a model within a memory budget: a large one costs time and not memory. */
-export function planMemory(linearized: LinearizedGraph, examples: number, memoryBytes: number): MemoryPlan {
-  const { primal, tangent } = linearized;
-  // An upper bound: the executor gives back what is not needed any more.
-  const running = Math.max(runningBytes(primal.graph), runningBytes(tangent.graph));
-  const chunkExamples = Math.max(
-    1,
-    Math.min(examples, maxChunkExamples, Math.floor((memoryBytes * runningShare) / Math.max(1, running))),
-  );
-  const chunks = Math.ceil(examples / chunkExamples);
-  const keptNames = new Set(primal.kept);
-  const kept = primal.graph.outputs.filter(({ name }) => keptNames.has(name)).map(({ shape }) => shape);
-  const keptPerChunk = kept.reduce((sum, shape) => sum + bytes(shape, chunkExamples), 0);
+export function planMemory(
+  linearized: LinearizedGraph,
+  examples: number,
+  memoryBytes: number,
+  together = false,
+): PlannedLinearization {
+  const graphs = [linearized.primal.graph, linearized.tangent.graph];
+  const first = planChunks(graphs, examples, memoryBytes, together);
   const room = memoryBytes * (1 - runningShare);
-  return { chunkExamples, chunks, keptChunks: Math.min(chunks, Math.floor(room / Math.max(1, keptPerChunk))) };
+  if (keptBytes(linearized, first.chunkExamples) * first.chunks <= room) return planned(linearized, first, room);
+  const fewer = keepWithin(linearized, first.chunkExamples, room / first.chunks);
+  return planned(fewer, planChunks([fewer.primal.graph, fewer.tangent.graph], examples, memoryBytes, together), room);
 }
 
-/** Of all values that grow with the number of examples, for one example. */
-function runningBytes(graph: Graph): number {
-  return [...graph.inputs, ...graph.nodes]
-    .filter(({ shape }) => shape.some(isFree))
-    .reduce((sum, { shape }) => sum + bytes(shape, 1), 0);
+function planned(linearized: LinearizedGraph, plan: MemoryPlan, room: number): PlannedLinearization {
+  const perChunk = keptBytes(linearized, plan.chunkExamples);
+  const keptChunks = Math.min(plan.chunks, Math.floor(room / Math.max(1, perChunk)));
+  return { linearized, plan: { ...plan, keptChunks }, keptBytes: keptChunks * perChunk };
 }
 
-function bytes(shape: Shape, examples: number): number {
-  return fixedSize(shape) * bytesPerNumber * examples ** freeAxes(shape);
+export function keptBytes({ primal }: LinearizedGraph, examples: number): number {
+  const names = new Set(primal.kept);
+  return primal.graph.outputs.reduce((sum, output) => sum + (names.has(output.name) ? bytesOf(output, examples) : 0), 0);
 }
+
+/**
+ * For one example, the most that is alive at once while a graph is run node by node: an executor gives back what nobody needs
+ * any more. What does not grow with the examples is of the size of the parameters, and comes on top.
+ */
+export function runningBytes(graph: Graph): number {
+  const lastUse = new Map<string, number>();
+  for (const [i, { inputs }] of graph.nodes.entries()) for (const name of inputs) lastUse.set(name, i);
+  for (const { value } of graph.outputs) lastUse.set(value, graph.nodes.length);
+  const growing = (value: { readonly shape: Shape; readonly dtype: DType }): number =>
+    value.shape.some(isFree) ? bytesOf(value, 1) : 0;
+  const ended = new Map<number, number>();
+  for (const node of graph.nodes) {
+    const end = lastUse.get(node.output);
+    if (end !== undefined) ended.set(end, (ended.get(end) ?? 0) + growing(node));
+  }
+  // Inputs stay for the whole run. What is kept is counted where it is kept.
+  let alive = graph.inputs.reduce((sum, input) => sum + (input.role === 'kept' ? 0 : growing(input)), 0);
+  let most = alive;
+  for (const [i, node] of graph.nodes.entries()) {
+    alive += growing(node);
+    most = Math.max(most, alive);
+    alive -= (ended.get(i) ?? 0) + (lastUse.has(node.output) ? 0 : growing(node));
+  }
+  return most;
+}
+
+const widths: Readonly<Record<DType, number>> = { float32: 4, int64: 8, bool: 1 };
+
+export function bytesOf({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }, examples: number): number {
+  return fixedSize(shape) * widths[dtype] * examples ** freeAxes(shape);
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;

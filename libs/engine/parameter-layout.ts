@@ -27,28 +27,15 @@ export function uploadParts<T extends DeviceTensor>(
   );
 }
 
-type Parts = readonly (Float32Array | Float64Array)[];
+export type Parts = readonly (Float32Array | Float64Array)[];
 
-/** Parts of one flat vector as a mean over examples. */
-function flatten(layout: ParameterLayout, parts: Parts, examples: number): Float32Array {
-  const out = new Float32Array(layout.reduce((size, part) => size + part.size, 0));
-  for (const [i, { offset, size }] of layout.entries()) {
-    const part = parts[i]!;
-    for (let j = 0; j < size; j++) out[offset + j] = part[j]! / examples;
-  }
-  return out;
-}
-
-/** Adds up flat vectors that come in parts and in chunks and answers their mean over examples; in double when there are several. */
-export class FlatMean {
-  readonly #layout: ParameterLayout;
-  readonly #examples: number;
+/** Adds up vectors that come in parts and in chunks; in double when there are several. */
+export class PartSums {
   #first: Parts | undefined;
   #sums: readonly Float64Array[] | undefined;
 
-  constructor(layout: ParameterLayout, examples: number) {
-    this.#layout = layout;
-    this.#examples = examples;
+  get parts(): Parts {
+    return this.#sums ?? this.#first ?? [];
   }
 
   add(parts: Parts): void {
@@ -62,8 +49,28 @@ export class FlatMean {
       for (let j = 0; j < sum.length; j++) sum[j]! += part[j]!;
     }
   }
+}
 
-  value(): Float32Array {
-    return flatten(this.#layout, this.#sums ?? this.#first ?? [], this.#examples);
+/** The parts as one flat vector, divided by `divisor`. */
+export function flatten(layout: ParameterLayout, parts: Parts, divisor: number): Float32Array {
+  const out = new Float32Array(layout.reduce((size, part) => size + part.size, 0));
+  for (const [i, { offset, size }] of layout.entries()) {
+    const part = parts[i]!;
+    for (let j = 0; j < size; j++) out[offset + j] = part[j]! / divisor;
   }
+  return out;
+}
+
+/** In double precision. */
+export function total(values: Float32Array | Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum;
+}
+
+/** Of numbers whose order matters, at most `size` at a time. */
+export function inGroups<V>(items: readonly V[], size: number): { readonly from: number; readonly items: readonly V[] }[] {
+  const groups = [];
+  for (let from = 0; from < items.length; from += size) groups.push({ from, items: items.slice(from, from + size) });
+  return groups;
 }

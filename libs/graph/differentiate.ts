@@ -39,10 +39,14 @@ function checkShape(what: string, derivative: Value, value: Value): void {
 }
 
 /** The derivative of one number by each of `sources`; undefined where it is zero everywhere. */
-export function reverse(e: Emit, result: Value, sources: readonly Value[]): (Value | undefined)[] {
-  const order = inOrder(reachable([result]));
+export const reverse = (e: Emit, result: Value, sources: readonly Value[]): (Value | undefined)[] =>
+  pullback(e, new Map([[result, e.scalar(1)]]), sources);
+
+/** Σ Jᵀu over the given values with their cotangents u, by each of `sources`; undefined where it is zero everywhere. */
+export function pullback(e: Emit, given: ReadonlyMap<Value, Value>, sources: readonly Value[]): (Value | undefined)[] {
+  const order = inOrder(reachable([...given.keys()]));
   const isActive = active(order, sources);
-  const cotangents = new Map<Value, Value>([[result, e.scalar(1)]]);
+  const cotangents = new Map(given);
   for (const value of order.toReversed()) {
     const use = useOf(value);
     const cotangent = cotangents.get(value);

@@ -22,8 +22,11 @@ const valueOf = (values: ReadonlyMap<string, Value>, name: string): Value => {
 };
 
 /** Inlines a training graph, with its gradient. */
-export function emitGradient(builder: GraphBuilder, training: Graph): GradientValues {
-  const inputs = new Map(training.inputs.map((input) => [input.name, builder.input(input)]));
+export function emitGradient(
+  builder: GraphBuilder,
+  training: Graph,
+  inputs: ReadonlyMap<string, Value> = new Map(training.inputs.map((input) => [input.name, builder.input(input)])),
+): GradientValues {
   const values = builder.inline(training, inputs);
   const loss = valueOf(values, 'loss');
   // Not by the names of values: a parameter may be called as an output is.

@@ -19,6 +19,13 @@ interface Operand {
 type Rule = (node: GraphNode, inputs: readonly Operand[]) => Place;
 
 export function mixesExamples(graph: Graph): boolean {
+  const known = placesOfExamples(graph);
+  // The loss of the chunk is a sum over examples and nothing else is.
+  return graph.outputs.some(({ name, value }) => name !== 'loss' && known.get(value)?.place === 'mixed');
+}
+
+/** Of each value the axis of the examples, which come first in it where it is merged with others. */
+export function placesOfExamples(graph: Graph): ReadonlyMap<string, Operand> {
   const known = new Map<string, Operand>();
   for (const { name, shape, role } of graph.inputs) {
     const ofExamples = role === 'data' || role === 'target';
@@ -29,8 +36,7 @@ export function mixesExamples(graph: Graph): boolean {
     const inputs = node.inputs.flatMap((name) => known.get(name) ?? []);
     known.set(node.output, { place: placeOf(node, inputs), shape: node.shape });
   }
-  // The loss of the chunk is a sum over examples and nothing else is.
-  return graph.outputs.some(({ name, value }) => name !== 'loss' && known.get(value)?.place === 'mixed');
+  return known;
 }
 
 const firstFree = (shape: Shape): Place => {

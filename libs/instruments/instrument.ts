@@ -30,8 +30,8 @@ export type TrackerState = RitzState;
 
 /** One snapshot, linearized once for all instruments. */
 export interface SnapshotContext {
-  readonly model: Pick<ProbeModel, 'parameterCount'>;
-  readonly point: Pick<Linearization, 'loss' | 'gradient' | 'multiply'>;
+  readonly model: Pick<ProbeModel, 'parameterCount' | 'space'>;
+  readonly point: Pick<Linearization, 'loss' | 'gradient' | 'multiplyBlock'>;
   /** As used for the update of this step. */
   readonly learningRate: number;
   readonly optimizer: OptimizerConstants;

@@ -13,7 +13,7 @@ export const snapshotInstruments: readonly Instrument[] = [lossProbe, gradientNo
 const defaultTolerance = 3e-4;
 
 export interface SnapshotMeasurement {
-  readonly model: ProbeModel;
+  readonly model: Pick<ProbeModel, 'parameterCount' | 'device' | 'space' | 'gradient' | 'linearize'>;
   /** Of the probe set, in hex. */
   readonly probeDigest: string;
   readonly theta: Float32Array;
@@ -76,9 +76,11 @@ export async function measureSnapshot(measurement: SnapshotMeasurement): Promise
 }
 
 function withoutCurvature(point: { readonly loss: number; readonly gradient: Float32Array }): Linearization {
+  const refuse = () => Promise.reject(new Error('This snapshot is measured without curvature'));
   return {
     ...point,
-    multiply: () => Promise.reject(new Error('This snapshot is measured without curvature')),
+    multiply: refuse,
+    multiplyBlock: refuse,
     close: async () => {},
   };
 }

@@ -1,4 +1,5 @@
 import { trackTop } from '#math/ritz-tracker.js';
+import type { Block } from '#math/vector-space.js';
 import { isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
 import type { Instrument, SnapshotContext } from './instrument.js';
 
@@ -17,7 +18,7 @@ export const sharpness: Instrument = {
   measure: async (context) => {
     const { model, point, relativeTolerance, previous } = context;
     const follow = followAbove(context);
-    const operator = { size: model.parameterCount, multiply: point.multiply };
+    const operator = { space: model.space, multiply: (block: Block) => point.multiplyBlock(block) };
     const top = await trackTop(
       operator,
       { relativeTolerance, ...(follow === undefined ? {} : { followAbove: follow }) },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { orthonormalBlock, orthonormalPart } from './gram-schmidt.js';
+import { createHostSpace } from './host-space.js';
 import { createRandom, normalVector } from './random.js';
 import { addCombination, dot, dots, isFiniteVector, norm } from './vectors.js';
 
@@ -34,20 +35,27 @@ describe('vectors', () => {
 });
 
 describe('orthonormalBlock', () => {
-  it.each([1, 1e-20, 1e20])('is orthonormal to rounding at scale %d, for nearly dependent vectors too', (size) => {
+  const space = createHostSpace(500);
+
+  it.each([1, 1e-20, 1e20])('is orthonormal to rounding at scale %d, for nearly dependent vectors too', async (size) => {
     const base = normalVector(500, random);
     const candidates = block(6, 500).map((v, k) => v.map((x, i) => size * (base[i]! + 10 ** -k * x)));
-    const q = orthonormalBlock(candidates);
-    expect(q).toHaveLength(6);
+    const q = await orthonormalBlock(space, await space.fromHost(candidates));
+    expect(q.count).toBe(6);
+    const gram = await space.gram(q, q);
     for (let i = 0; i < 6; i++) {
-      for (let j = 0; j <= i; j++) expect(Math.abs(dot(q[i]!, q[j]!) - (i === j ? 1 : 0))).toBeLessThan(4e-7);
+      for (let j = 0; j <= i; j++) expect(Math.abs(gram[i]![j]! - (i === j ? 1 : 0))).toBeLessThan(4e-7);
     }
   });
 
-  it('leaves out what the basis already spans, zero, and what is not finite', () => {
+  it('leaves out what the basis already spans, zero, and what is not finite', async () => {
+    const small = createHostSpace(50);
     const [a, b] = block(2, 50) as [Float32Array, Float32Array];
-    const q = orthonormalBlock([a, b]);
-    expect(orthonormalBlock([a.map((x, i) => 3 * x - b[i]!), new Float32Array(50), a.map(() => Number.NaN)], q)).toEqual([]);
-    expect(orthonormalPart(a, orthonormalBlock(block(50, 50)))).toBeUndefined();
+    const q = await orthonormalBlock(small, await small.fromHost([a, b]));
+    const spanned = await small.fromHost([a.map((x, i) => 3 * x - b[i]!), new Float32Array(50), a.map(() => Number.NaN)]);
+    expect((await orthonormalBlock(small, spanned, q)).count).toBe(0);
+    const everything = await orthonormalBlock(small, await small.fromHost(block(50, 50)));
+    expect(await orthonormalPart(small, await small.fromHost([a]), everything)).toBeUndefined();
+    expect((await orthonormalBlock(small, await small.fromHost(block(5, 50)), q, 3)).count).toBe(3);
   });
 });

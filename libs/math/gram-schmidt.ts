@@ -1,46 +1,72 @@
 // Classical Gram-Schmidt with a second pass where the first one cancelled: Daniel, Gragg, Kaufman and Stewart 1976
 // ("Reorthogonalization and stable algorithms ..."); twice is enough, Parlett 1998, section 6.9.
-import { addCombination, dots, norm, scale } from './vectors.js';
+import { diagonal, type Block, type Term, type VectorSpace } from './vector-space.js';
 
 /** A component of a unit vector below this is not worth a pass over memory: eigenvalues move by less than this share. */
 const orthogonalBelow = 2e-7;
 /** What is left of a float32 vector below this share of its length is rounding. */
 const dependentBelow = 1e-6;
+/** Lengths whose squares are safe in float32 inside a sum over many pieces. */
+const safeLengths = [1e-12, 1e12] as const;
 
 /**
- * A unit vector along the part of `candidate` that is orthogonal to the orthonormal `basis`, in a new array. Undefined
- * when nothing but rounding is left, or when the candidate is zero or not finite.
+ * A unit vector along the part of `candidate` (one vector) that is orthogonal to the orthonormal vectors of `basis`, in a
+ * new block. Undefined when nothing but rounding is left, or when the candidate is zero or not finite.
  */
-export function orthonormalPart(candidate: Float32Array, basis: readonly Float32Array[]): Float32Array | undefined {
-  const length = norm(candidate);
+export async function orthonormalPart(space: VectorSpace, candidate: Block, basis: Block): Promise<Block | undefined> {
+  let length = await lengthOf(space, candidate);
   if (!(length > 0) || !Number.isFinite(length)) return undefined;
-  const out = Float32Array.from(candidate);
-  scale(out, 1 / length);
+  const outside = length < safeLengths[0] || length > safeLengths[1];
+  let out = outside ? await scaled(space, candidate, 1 / length) : await space.join([candidate]);
+  if (outside) length = await lengthOf(space, out);
   let before = 1;
   // Three passes only ever happen when the candidate lies in the span of the basis.
-  for (let pass = 0; pass < 3; pass++) {
-    const along = dots(basis, out);
+  for (let pass = 0; pass < 3 && basis.count > 0; pass++) {
+    const along = (await space.gram(basis, out)).map((row) => row[0]! / length);
     if (along.every((x) => Math.abs(x) < orthogonalBelow * before)) break;
-    addCombination(
-      out,
-      basis,
-      along.map((x) => -x),
-    );
-    const after = norm(out);
-    if (!(after > dependentBelow)) return undefined;
+    const removed: Term = { block: basis, coefficients: [along.map((x) => -x)] };
+    out = await replaced(space, out, space.combine([{ block: out, coefficients: diagonal(1, 1 / length) }, removed]));
+    length = 1;
+    const after = await lengthOf(space, out);
+    if (!(after > dependentBelow)) {
+      space.release(out);
+      return undefined;
+    }
     if (after > 0.7 * before) break;
     before = after;
   }
-  scale(out, 1 / norm(out));
-  return out;
+  return replaced(space, out, scaled(space, out, 1 / (await lengthOf(space, out))));
 }
 
 /** An orthonormal basis of what the candidates add to the span of `basis`, in their order; dependent ones are left out. */
-export function orthonormalBlock(candidates: readonly Float32Array[], basis: readonly Float32Array[] = []): Float32Array[] {
-  const added: Float32Array[] = [];
-  for (const candidate of candidates) {
-    const part = orthonormalPart(candidate, [...basis, ...added]);
-    if (part !== undefined) added.push(part);
+export async function orthonormalBlock(
+  space: VectorSpace,
+  candidates: Block,
+  basis?: Block,
+  most = candidates.count,
+): Promise<Block> {
+  let added = await space.join([]);
+  let all = await space.join(basis === undefined ? [] : [basis]);
+  for (let i = 0; i < candidates.count && added.count < most; i++) {
+    const candidate = await space.select(candidates, [i]);
+    const part = await orthonormalPart(space, candidate, all);
+    space.release(candidate);
+    if (part === undefined) continue;
+    added = await replaced(space, added, space.join([added, part]));
+    all = await replaced(space, all, space.join([all, part]));
+    space.release(part);
   }
+  space.release(all);
   return added;
+}
+
+const lengthOf = async (space: VectorSpace, vector: Block): Promise<number> => (await space.norms(vector))[0]!;
+
+const scaled = (space: VectorSpace, vector: Block, factor: number): Promise<Block> =>
+  space.combine([{ block: vector, coefficients: diagonal(1, factor) }]);
+
+async function replaced(space: VectorSpace, old: Block, made: Promise<Block>): Promise<Block> {
+  const block = await made;
+  space.release(old);
+  return block;
 }

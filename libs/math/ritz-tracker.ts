@@ -2,17 +2,11 @@
 // Rayleigh-Ritz on a subspace that grows by residuals (block Davidson without a preconditioner; from one start vector it
 // is the Lanczos method, 1950), thick restart (Wu and Simon 2000), stopped on the error of the eigenvalue and not on the
 // residual (Parlett 1998, section 10). Warm starts follow a changing operator: few products when it has changed little.
-import { orthonormalPart } from './gram-schmidt.js';
-import { symmetricEigen, type SymmetricEigen } from './jacobi-eigen.js';
-import { createRandom, normalVector, type Random } from './random.js';
+import { createRandom } from './random.js';
 import { residualNorm, ritzBound, type RitzPairs } from './ritz-bounds.js';
-import { addCombination, dots, isFiniteVector, norm } from './vectors.js';
-
-/** A symmetric matrix that is known by its products only. */
-export interface SymmetricOperator {
-  readonly size: number;
-  multiply(vectors: readonly Float32Array[]): Promise<readonly Float32Array[]>;
-}
+import { RitzSubspace, type RitzView, type SymmetricOperator } from './ritz-subspace.js';
+import type { Block, VectorSpace } from './vector-space.js';
+import { isFiniteVector, norm } from './vectors.js';
 
 /** What is kept between two measurements: plain data. */
 export interface RitzState {
@@ -71,34 +65,51 @@ export async function trackTop(
   options: TrackOptions = {},
   previous?: RitzState,
 ): Promise<TrackResult> {
-  const keep = Math.min(options.keep ?? 4, operator.size);
-  const maxBasis = Math.min(operator.size, Math.max(options.maxBasis ?? 16, 2 * keep + 2));
+  const { size } = operator.space;
+  const keep = Math.min(options.keep ?? 4, size);
+  const maxBasis = Math.min(size, Math.max(options.maxBasis ?? 16, 2 * keep + 2));
   const maxProducts = options.maxProducts ?? 200;
   const tolerance = options.relativeTolerance ?? 1e-3;
   const random = createRandom(options.seed ?? 0x5eed);
-  const space = new Subspace(operator);
 
-  const usable = (previous?.vectors ?? []).filter((v) => v.length === operator.size && norm(v) > 0 && isFiniteVector(v));
+  const usable = (previous?.vectors ?? []).filter((v) => v.length === size && norm(v) > 0 && isFiniteVector(v));
   const demands = Array.from({ length: keep }, (_, i) =>
     i < (options.converge ?? 1) ? 1 : usable.length === 0 ? coldSlack[i] : undefined,
   );
   const slack = demands.filter((d) => d !== undefined);
-  const start = [...usable, ...(options.guides ?? [])];
-  // A block, and not one vector: from one, a mixture of two close eigenvectors looks like a converged one.
-  if (usable.length === 0) for (let i = 0; i < keep; i++) start.push(normalVector(operator.size, random));
-  if (!(await space.extend(start, random))) return { kind: 'not finite', products: space.products };
-
   const wanted: Wanted = { keep, slack, tolerance, above: options.followAbove, most: Math.floor(maxBasis / 2) };
-  for (;;) {
-    const view = space.view();
-    if (view === undefined) return { kind: 'not finite', products: space.products };
-    const state = judge(view.pairs, wanted, space.complete);
-    if (state.worst === undefined || space.products >= maxProducts) return report(space, view, state);
-    const direction = space.residual(view, state.worst);
-    // A restart keeps a few vectors more than are reported: they carry most of what the discarded ones knew.
-    if (space.size >= maxBasis) space.restart(view, Math.min(state.bounds.length + 4, maxBasis - 1));
-    if (!(await space.extend([direction], random))) return { kind: 'not finite', products: space.products };
+  const subspace = await RitzSubspace.create(operator);
+  const extend = async (block: Promise<Block>): Promise<boolean> => {
+    const candidates = await block;
+    const finite = await subspace.extend(candidates, random);
+    operator.space.release(candidates);
+    return finite;
+  };
+  try {
+    // A block, and not one vector: from one, a mixture of two close eigenvectors looks like a converged one.
+    const known = [...usable, ...(options.guides ?? [])];
+    const start = startBlock(operator.space, known, () => operator.space.normal(usable.length === 0 ? keep : 0, random));
+    if (!(await extend(start))) return { kind: 'not finite', products: subspace.products };
+    for (;;) {
+      const view = subspace.view();
+      if (view === undefined) return { kind: 'not finite', products: subspace.products };
+      const state = judge(view.pairs, wanted, subspace.complete);
+      if (state.worst === undefined || subspace.products >= maxProducts) return await report(subspace, view, state);
+      const direction = await subspace.residual(view, state.worst);
+      // A restart keeps a few vectors more than are reported: they carry most of what the discarded ones knew.
+      if (subspace.size >= maxBasis) await subspace.restart(view, Math.min(state.bounds.length + 4, maxBasis - 1));
+      if (!(await extend(Promise.resolve(direction)))) return { kind: 'not finite', products: subspace.products };
+    }
+  } finally {
+    subspace.close();
   }
+}
+
+async function startBlock(space: VectorSpace, known: readonly Float32Array[], guesses: () => Promise<Block>): Promise<Block> {
+  const parts = [await space.fromHost(known), await guesses()];
+  const start = await space.join(parts);
+  space.release(...parts);
+  return start;
 }
 
 interface Wanted {
@@ -146,121 +157,15 @@ function judge(pairs: RitzPairs, { keep, slack, tolerance, above, most }: Wanted
   return { bounds, worst };
 }
 
-interface View {
-  readonly eigen: SymmetricEigen;
-  readonly pairs: RitzPairs;
-}
-
-function report(space: Subspace, view: View, { bounds, worst }: Judgement): TopEigenpairs {
+async function report(subspace: RitzSubspace, view: RitzView, { bounds, worst }: Judgement): Promise<TopEigenpairs> {
   const kept = bounds.length;
   return {
     kind: 'found',
     values: Array.from(view.eigen.values.slice(0, kept)),
-    vectors: Array.from({ length: kept }, (_, i) => space.ritzVector(view, i)),
+    vectors: await subspace.ritzVectors(view, kept),
     residuals: Array.from({ length: kept }, (_, i) => residualNorm(view.pairs, i)),
     bounds,
-    products: space.products,
+    products: subspace.products,
     converged: worst === undefined,
   };
-}
-
-/** An orthonormal basis Q with its products HQ, and the two small matrices QᵀHQ and (HQ)ᵀHQ. */
-class Subspace {
-  readonly #operator: SymmetricOperator;
-  #basis: Float32Array[] = [];
-  #products: Float32Array[] = [];
-  #projected: Float64Array[] = [];
-  #gram: Float64Array[] = [];
-  products = 0;
-
-  constructor(operator: SymmetricOperator) {
-    this.#operator = operator;
-  }
-
-  get size(): number {
-    return this.#basis.length;
-  }
-
-  /** The subspace is the whole space: Ritz values are eigenvalues. */
-  get complete(): boolean {
-    return this.size === this.#operator.size;
-  }
-
-  /** Adds what the candidates bring; a random direction when they bring nothing. False when a product is not finite. */
-  async extend(candidates: readonly Float32Array[], random: Random): Promise<boolean> {
-    const added: Float32Array[] = [];
-    const offer = (candidate: Float32Array): void => {
-      if (this.size + added.length >= this.#operator.size) return;
-      const part = orthonormalPart(candidate, [...this.#basis, ...added]);
-      if (part !== undefined) added.push(part);
-    };
-    candidates.forEach(offer);
-    if (added.length === 0) offer(normalVector(this.#operator.size, random));
-    const results = await this.#operator.multiply(added);
-    this.products += added.length;
-    for (const [i, vector] of added.entries()) {
-      const product = results[i]!;
-      if (!isFiniteVector(product)) return false;
-      this.#append(vector, product);
-    }
-    return true;
-  }
-
-  #append(vector: Float32Array, product: Float32Array): void {
-    this.#basis.push(vector);
-    this.#products.push(product);
-    this.#projected.push(dots(this.#basis, product));
-    this.#gram.push(dots(this.#products, product));
-  }
-
-  /** Ritz pairs. RᵀR = Yᵀ(HQ)ᵀ(HQ)Y - Θ², since residuals are orthogonal to the subspace. */
-  view(): View | undefined {
-    const lower = (rows: readonly Float64Array[], i: number, j: number): number => (i >= j ? rows[i]![j]! : rows[j]![i]!);
-    const eigen = symmetricEigen(this.size, (i, j) => lower(this.#projected, i, j));
-    if (eigen === undefined) return undefined;
-    const { values, vectors } = eigen;
-    const turned = vectors.map((y) =>
-      Float64Array.from({ length: this.size }, (_, i) => y.reduce((s, yj, j) => s + yj * lower(this.#gram, i, j), 0)),
-    );
-    const residualGram = (i: number, j: number): number =>
-      vectors[i]!.reduce((s, y, k) => s + y * turned[j]![k]!, 0) - (i === j ? values[i]! ** 2 : 0);
-    return { eigen, pairs: { values, residualGram } };
-  }
-
-  ritzVector(view: View, i: number): Float32Array {
-    const out = new Float32Array(this.#operator.size);
-    addCombination(out, this.#basis, view.eigen.vectors[i]!);
-    return out;
-  }
-
-  /** H v - θ v. */
-  residual(view: View, i: number): Float32Array {
-    const out = new Float32Array(this.#operator.size);
-    const y = view.eigen.vectors[i]!;
-    const theta = view.eigen.values[i]!;
-    addCombination(out, this.#products, y);
-    addCombination(
-      out,
-      this.#basis,
-      y.map((x) => -theta * x),
-    );
-    return out;
-  }
-
-  /** Keeps the best Ritz vectors and their products, without a product. */
-  restart(view: View, count: number): void {
-    const { values, vectors } = view.eigen;
-    const combine = (from: readonly Float32Array[], y: Float64Array): Float32Array => {
-      const out = new Float32Array(this.#operator.size);
-      addCombination(out, from, y);
-      return out;
-    };
-    const kept = vectors.slice(0, count);
-    const basis = kept.map((y) => combine(this.#basis, y));
-    const products = kept.map((y) => combine(this.#products, y));
-    this.#projected = kept.map((_, i) => Float64Array.from({ length: i + 1 }, (__, j) => (i === j ? values[i]! : 0)));
-    this.#gram = products.map((p, i) => dots(products.slice(0, i + 1), p));
-    this.#basis = basis;
-    this.#products = products;
-  }
 }

@@ -117,13 +117,14 @@ export function probeModelContract({ executor, tolerance }: ProbeModelContract):
       const columns = await point.multiply(Array.from(theta, (__, j) => unit(j)));
       columns.forEach((column, j) => expect(distance(column, hessian[j]!)).toBeLessThan(tolerance));
       const [again] = await point.multiply([unit(7)]);
-      expect(again).toEqual(columns[7]);
+      expect(distance(again!, columns[7]!)).toBeLessThan(tolerance);
+      expect(await point.multiply([unit(7)])).toEqual([again]);
       expect(await point.multiply([])).toEqual([]);
       await point.close();
     });
 
     // Small budgets: some chunks kept, then none, then one example at a time.
-    it.each([6000, 2500, 1])('gives the same in %i bytes', async (memoryBytes) => {
+    it.each([4000, 2000, 1])('gives the same in %i bytes', async (memoryBytes) => {
       const model = open(memoryBytes);
       expect(model.plan.chunks).toBeGreaterThan(1);
       const point = await model.linearize(theta);

@@ -1,5 +1,6 @@
 import { createRandom } from '../random.js';
-import type { SymmetricOperator } from '../ritz-tracker.js';
+import { createHostSpace } from '../host-space.js';
+import type { SymmetricOperator } from '../ritz-subspace.js';
 
 /** A symmetric matrix with known eigenvalues: Q diag(values) Qᵀ with Q a product of random reflections. */
 export function withSpectrum(values: readonly number[], seed: number): Float64Array[] {
@@ -25,15 +26,24 @@ export function withSpectrum(values: readonly number[], seed: number): Float64Ar
   return a;
 }
 
+/** Products of vectors in this process as an operator. */
+export function hostOperator(
+  size: number,
+  multiply: (vectors: readonly Float32Array[]) => readonly Float32Array[],
+): SymmetricOperator {
+  const space = createHostSpace(size);
+  return { space, multiply: async (block) => space.fromHost(multiply(await space.toHost(block))) };
+}
+
 /** The matrix as products in double, rounded to float32; counts what it is asked for. */
 export function denseOperator(a: readonly Float64Array[]): SymmetricOperator & { readonly asked: () => number } {
   let asked = 0;
+  const times = (v: Float32Array): Float32Array => Float32Array.from(a, (row) => row.reduce((s, x, j) => s + x * v[j]!, 0));
   return {
-    size: a.length,
-    asked: () => asked,
-    multiply: async (vectors) => {
+    ...hostOperator(a.length, (vectors) => {
       asked += vectors.length;
-      return vectors.map((v) => Float32Array.from(a, (row) => row.reduce((s, x, j) => s + x * v[j]!, 0)));
-    },
+      return vectors.map(times);
+    }),
+    asked: () => asked,
   };
 }

@@ -1,0 +1,239 @@
+import { GraphBuilder } from '#graph/builder.js';
+import { add, matmul } from '#graph/emit.js';
+import type { Graph } from '#graph/index.js';
+import { normalVector } from '#math/random.js';
+import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
+import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
+import { moveVector, pieceLayout, slotsFor, vectorAt, writePart, type PieceLayout } from './piece-layout.js';
+
+/** Neighbouring vectors in one tensor. */
+export interface Run<T extends DeviceTensor> {
+  readonly tensor: T;
+  readonly count: number;
+}
+
+/** Vectors in one or several tensors, which blocks may share. */
+export class DeviceBlock<T extends DeviceTensor> implements Block {
+  readonly count: number;
+
+  constructor(readonly runs: readonly Run<T>[]) {
+    this.count = runs.reduce((sum, run) => sum + run.count, 0);
+  }
+}
+
+/**
+ * Vectors where an executor keeps its tensors. The arithmetic is matrix products on the executor; only vectors that change
+ * their place go through the host, which costs nothing where the executor computes in the host's memory.
+ */
+export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
+  readonly size: number;
+  readonly layout: PieceLayout;
+  readonly #executor: Executor<T>;
+  readonly #programs = new Map<string, Promise<Program<T>>>();
+  readonly #uses = new Map<T, number>();
+
+  constructor(executor: Executor<T>, size: number) {
+    this.#executor = executor;
+    this.size = size;
+    this.layout = pieceLayout(size);
+  }
+
+  async fromHost(vectors: readonly Float32Array[]): Promise<DeviceBlock<T>> {
+    const slots = slotsFor(this.layout, vectors.length);
+    for (const [i, vector] of vectors.entries()) {
+      if (vector.length !== this.size) throw new RangeError(`A vector of ${vector.length} numbers in a space of ${this.size}`);
+      writePart(this.layout, vector, 0, slots, i);
+    }
+    return this.#upload(slots);
+  }
+
+  async toHost(block: Block): Promise<Float32Array[]> {
+    const vectors: Float32Array[] = [];
+    for (const { tensor, count } of this.of(block).runs) {
+      const slots = { data: await this.#executor.download(tensor), count };
+      for (let i = 0; i < count; i++) vectors.push(Float32Array.from(vectorAt(this.layout, slots, i)));
+    }
+    return vectors;
+  }
+
+  normal(count: number, random: Parameters<VectorSpace['normal']>[1]): Promise<Block> {
+    return this.fromHost(Array.from({ length: count }, () => normalVector(this.size, random)));
+  }
+
+  async gram(a: Block, b: Block): Promise<Float64Array[]> {
+    const rows = Array.from({ length: a.count }, () => new Float64Array(b.count));
+    let top = 0;
+    for (const upper of this.of(a).runs) {
+      let left = 0;
+      for (const lower of this.of(b).runs) {
+        await this.#addGram(upper, lower, (i, j, value) => (rows[top + i]![left + j]! += value));
+        left += lower.count;
+      }
+      top += upper.count;
+    }
+    return rows;
+  }
+
+  async norms(block: Block): Promise<Float64Array> {
+    const lengths: number[] = [];
+    for (const run of this.of(block).runs) {
+      const squares = new Float64Array(run.count);
+      await this.#addGram(run, run, (i, j, value) => (squares[i]! += i === j ? value : 0));
+      lengths.push(...squares.map(Math.sqrt));
+    }
+    return Float64Array.from(lengths);
+  }
+
+  async combine(terms: readonly [Term, ...Term[]]): Promise<DeviceBlock<T>> {
+    const results = terms[0].coefficients.length;
+    let sum: T | undefined;
+    for (const { block, coefficients } of terms) {
+      let left = 0;
+      for (const { tensor, count } of this.of(block).runs) {
+        const rows = coefficients.flatMap((row) => Array.from({ length: count }, (_, i) => row[left + i]!));
+        const shares = this.#executor.upload([1, results, count], Float32Array.from(rows));
+        const program = await this.#program(combination(this.layout, results, count, sum !== undefined));
+        const made = output(await program.run({ shares, vectors: tensor, ...(sum === undefined ? {} : { sum }) }), 'result');
+        this.#executor.release(shares);
+        if (sum !== undefined) this.#executor.release(sum);
+        sum = made;
+        left += count;
+      }
+    }
+    return sum === undefined ? this.#upload(slotsFor(this.layout, results)) : this.adopt(sum, results);
+  }
+
+  axpy(factor: number, x: Block, y: Block): Promise<Block> {
+    return this.combine([
+      { block: y, coefficients: diagonal(y.count, 1) },
+      { block: x, coefficients: diagonal(x.count, factor) },
+    ]);
+  }
+
+  async select(block: Block, places: readonly number[]): Promise<DeviceBlock<T>> {
+    const { runs } = this.of(block);
+    const [only] = runs;
+    if (runs.length === 1 && only!.count === places.length && places.every((place, i) => place === i)) return this.#share(runs);
+    const located = places.map((place) => {
+      let left = place;
+      const run = runs.find(({ count }) => left < count || ((left -= count), false));
+      if (run === undefined || left < 0) throw new RangeError(`There is no vector ${place} among ${block.count}`);
+      return { run, from: left };
+    });
+    return this.#gathered(located);
+  }
+
+  async join(blocks: readonly Block[]): Promise<DeviceBlock<T>> {
+    const runs = blocks.flatMap((block) => this.of(block).runs);
+    const first = firstToMerge(runs);
+    if (first === runs.length) return this.#share(runs);
+    const tail = runs.slice(first).flatMap((run) => Array.from({ length: run.count }, (_, from) => ({ run, from })));
+    const merged = await this.#gathered(tail);
+    return new DeviceBlock([...this.#share(runs.slice(0, first)).runs, ...merged.runs]);
+  }
+
+  release(...blocks: readonly Block[]): void {
+    for (const { tensor } of blocks.flatMap((block) => this.of(block).runs)) {
+      const left = (this.#uses.get(tensor) ?? 0) - 1;
+      if (left > 0) this.#uses.set(tensor, left);
+      else if (this.#uses.delete(tensor)) this.#executor.release(tensor);
+    }
+  }
+
+  /** A tensor in this space's layout becomes a block, which owns it. */
+  adopt(tensor: T, count: number): DeviceBlock<T> {
+    return this.#share(count === 0 ? [] : [{ tensor, count }]);
+  }
+
+  of(block: Block): DeviceBlock<T> {
+    if (!(block instanceof DeviceBlock)) throw new TypeError('A block of another space');
+    return block as DeviceBlock<T>;
+  }
+
+  async close(): Promise<void> {
+    const programs = [...this.#programs.values()];
+    this.#programs.clear();
+    for (const program of programs) await (await program).close();
+  }
+
+  async #addGram(a: Run<T>, b: Run<T>, addTo: (i: number, j: number, value: number) => void): Promise<void> {
+    // Kernels for the transpose of a short operand are slow: the longer one is the one that is transposed.
+    const swapped = a.count > b.count;
+    const [left, right] = swapped ? [b, a] : [a, b];
+    const program = await this.#program(innerProducts(this.layout, left.count, right.count));
+    const result = output(await program.run({ left: left.tensor, right: right.tensor }), 'result');
+    const partial = await this.#executor.download(result);
+    for (let k = 0; k < partial.length; k++) {
+      const j = k % right.count;
+      const i = ((k - j) / right.count) % left.count;
+      addTo(swapped ? j : i, swapped ? i : j, partial[k]!);
+    }
+    this.#executor.release(result);
+  }
+
+  async #gathered(located: readonly { readonly run: Run<T>; readonly from: number }[]): Promise<DeviceBlock<T>> {
+    const target = slotsFor(this.layout, located.length);
+    const sources = new Map<Run<T>, Float32Array | Float64Array>();
+    for (const { run } of located) if (!sources.has(run)) sources.set(run, await this.#executor.download(run.tensor));
+    for (const [to, { run, from }] of located.entries()) {
+      moveVector(this.layout, { data: sources.get(run)!, count: run.count }, from, target, to);
+    }
+    return this.#upload(target);
+  }
+
+  #upload({ data, count }: { readonly data: Float32Array; readonly count: number }): DeviceBlock<T> {
+    const { pieces, pieceLength } = this.layout;
+    return count === 0 ? new DeviceBlock([]) : this.adopt(this.#executor.upload([pieces, count, pieceLength], data), count);
+  }
+
+  #share(runs: readonly Run<T>[]): DeviceBlock<T> {
+    for (const { tensor } of runs) this.#uses.set(tensor, (this.#uses.get(tensor) ?? 0) + 1);
+    return new DeviceBlock(runs);
+  }
+
+  #program({ key, graph }: { readonly key: string; readonly graph: () => Graph }): Promise<Program<T>> {
+    const program = this.#programs.get(key) ?? this.#executor.compile(graph());
+    this.#programs.set(key, program);
+    return program;
+  }
+}
+
+/**
+ * From which run on all become one: neighbours merge unless the earlier one is at least twice as long as what follows it, so
+ * that a block that grows by one has a few runs, and each of its vectors moves a few times only.
+ */
+function firstToMerge(runs: readonly { readonly count: number }[]): number {
+  let first = runs.length - 1;
+  let tail = runs.at(-1)?.count ?? 0;
+  while (first > 0 && runs[first - 1]!.count < 2 * tail) tail += runs[--first]!.count;
+  return first < runs.length - 1 ? first : runs.length;
+}
+
+/** `result[piece, i, j]`: inner products of the pieces of vector i of `left` and vector j of `right`. */
+function innerProducts({ pieces, pieceLength }: PieceLayout, left: number, right: number) {
+  return {
+    key: `gram ${left} ${right}`,
+    graph: (): Graph => {
+      const builder = new GraphBuilder();
+      const input = (name: string, count: number) =>
+        builder.input({ name, role: 'data', dtype: 'float32', shape: [pieces, count, pieceLength] });
+      const value = matmul(builder, input('left', left), input('right', right), { transB: true });
+      return builder.build([{ name: 'result', value }]);
+    },
+  };
+}
+
+/** `shares` [1, results, vectors] times the vectors, and what was there before. */
+function combination({ pieces, pieceLength }: PieceLayout, results: number, vectors: number, onTop: boolean) {
+  return {
+    key: `combine ${results} ${vectors} ${onTop}`,
+    graph: (): Graph => {
+      const builder = new GraphBuilder();
+      const input = (name: string, shape: readonly number[]) => builder.input({ name, role: 'data', dtype: 'float32', shape });
+      const shares = input('shares', [1, results, vectors]);
+      const product = matmul(builder, shares, input('vectors', [pieces, vectors, pieceLength]));
+      const value = onTop ? add(builder, input('sum', [pieces, results, pieceLength]), product) : product;
+      return builder.build([{ name: 'result', value }]);
+    },
+  };
+}
