@@ -135,9 +135,11 @@ function scalesOf(node: OnnxNode, x: Value, inputs: { readonly scales: number; r
   return x.shape.map((dim, axis): Scale | undefined => {
     const wanted = sizes?.[axis];
     if ((scales?.[axis] ?? 1) === 1 && (wanted === undefined || wanted === dim || wanted === 0)) return undefined;
+    // Written with the number of examples that the exporter saw.
+    if (isFree(dim) && sizes !== undefined) return undefined;
     if (isFree(dim) || isFree(wanted)) throw node.unsupported(`resizing the examples' axis of ${showShape(x.shape)}`);
     const scale = scales?.[axis] ?? Number(wanted) / dim;
-    return { from: dim, to: wanted ?? Math.floor(dim * scale), scale };
+    return { from: dim, to: wanted ?? Math.floor(Math.fround(dim * scale)), scale };
   });
 }
 
