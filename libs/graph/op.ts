@@ -107,6 +107,8 @@ export interface OpDefinition {
   readonly name: string;
   /** Order of inputs does not matter. */
   readonly commutative?: boolean;
+  /** Looks at one element of each input at a time; inputs are broadcast against each other. */
+  readonly elementwise?: boolean;
   readonly shape: (inputs: readonly ValueType[], attributes: Attributes) => Shape;
   /** `float32` where nothing is said. */
   readonly dtype?: (inputs: readonly ValueType[], attributes: Attributes) => DType;

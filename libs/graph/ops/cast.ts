@@ -34,6 +34,7 @@ function dtypeOf({ to }: Attributes): DType {
 
 export const castOp: OpDefinition = {
   name: 'cast',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   dtype: (_, attributes) => dtypeOf(attributes),
   simplify: (e, inputs, attributes) => {

@@ -44,6 +44,7 @@ function readClip(e: Emit, node: OnnxNode): Value {
 /** Values kept between two numbers, of which one may be absent. */
 export const clipOp: OpDefinition = {
   name: 'clip',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   simplify: (e, inputs, attributes) => withoutExpand(e, 'clip', inputs, attributes),
   derivative: {

@@ -91,6 +91,7 @@ const functions: Readonly<Record<string, Make>> = {
   ceil: ops.ceil,
   trunc: ops.trunc,
   sqrtOfClamped: (e, x) => sqrt(e, ops.clip(e, x, { low: 0 })),
+  sqrtOfPositive: (e, x) => sqrt(e, relu(e, x)),
   acosOfClamped: (e, x) => e.apply('acos', [ops.clip(e, x, { low: -1, high: 1 })]),
   logWherePositive: (e, x) =>
     ops.where(e, ops.less(e, e.scalar(0), x), log(e, ops.clip(e, x, { low: 1e-3 })), mul(e, x, e.scalar(0))),

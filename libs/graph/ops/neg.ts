@@ -6,6 +6,7 @@ import { madeBy, multipleOf, operandOf, withoutExpand } from './patterns.js';
 
 export const negOp: OpDefinition = {
   name: 'neg',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   dtype: dtypeOfFirst,
   simplify: (e, inputs) => {

@@ -4,6 +4,7 @@ import { operandOf, withoutExpand } from './patterns.js';
 
 export const notOp: OpDefinition = {
   name: 'not',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   dtype: () => 'bool',
   simplify: (e, inputs) => operandOf(at(inputs, 0), 'not') ?? withoutExpand(e, 'not', inputs),

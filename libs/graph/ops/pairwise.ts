@@ -20,6 +20,7 @@ export function pairwise({ name, onnx, tfjs, commutative = false, f, simplify }:
   return {
     name,
     commutative,
+    elementwise: true,
     shape: (inputs) => broadcastShapes(at(inputs, 0).shape, at(inputs, 1).shape),
     dtype: commonDtype,
     simplify: (e, inputs) => simplify?.(e, at(inputs, 0), at(inputs, 1)) ?? withoutExpand(e, name, inputs),

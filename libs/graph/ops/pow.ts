@@ -14,6 +14,7 @@ function read(e: Emit, node: OnnxNode): Value {
 /** A power with an exponent that is known when the graph is built. */
 export const powOp: OpDefinition = {
   name: 'pow',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   simplify: (e, inputs, attributes) => {
     const x = at(inputs, 0);

@@ -160,6 +160,8 @@ const definitions: readonly OpDefinition[] = [
 /** Every op there is. A derivative can emit no other. */
 export const registry: ReadonlyMap<string, OpDefinition> = new Map(definitions.map((op) => [op.name, op]));
 
+export const isElementwise = (op: string): boolean => registry.get(op)?.elementwise === true;
+
 /** By the name of the ONNX operator. */
 export const onnxReaders: ReadonlyMap<string, OnnxReader> = new Map([
   ...definitions.flatMap((op) => Object.entries(op.onnx.read)),

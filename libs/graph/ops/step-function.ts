@@ -16,6 +16,7 @@ interface StepFunction {
 export function stepFunction({ name, onnx, tfjs, f, why }: StepFunction): OpDefinition {
   return {
     name,
+    elementwise: true,
     shape: (inputs) => at(inputs, 0).shape,
     simplify: (e, inputs) => withoutExpand(e, name, inputs),
     derivative: { piecewiseConstant: why },

@@ -5,6 +5,7 @@ import { withoutExpand } from './patterns.js';
 /** 1 where x > 0, else 0: the slope of relu, which is taken as 0 at 0, as the frameworks do. */
 export const stepOp: OpDefinition = {
   name: 'step',
+  elementwise: true,
   shape: (inputs) => at(inputs, 0).shape,
   simplify: (e, inputs) => withoutExpand(e, 'step', inputs),
   derivative: { piecewiseConstant: 'It jumps at 0 and is constant on both sides.' },

@@ -1,5 +1,5 @@
 import { expand, sumTo } from '../emit.js';
-import { where } from '../emit/elementwise.js';
+import { cast, where } from '../emit/elementwise.js';
 import { UnsupportedModel } from '../errors.js';
 import type { DType, Shape, ValueType } from '../graph.js';
 import { at } from '../op.js';
@@ -7,7 +7,7 @@ import type { Emit, OpDefinition, Value } from '../op.js';
 import { broadcastOffsets } from '../reference-tensor.js';
 import { broadcastShapes, sameShape } from '../shapes.js';
 import { commonDtype, numberLike } from './dtypes.js';
-import { operandOf } from './patterns.js';
+import { constantNumber, operandOf } from './patterns.js';
 
 const shapeOf = (inputs: readonly ValueType[]): Shape => inputs.map(({ shape }) => shape).reduce((a, b) => broadcastShapes(a, b));
 
@@ -22,6 +22,8 @@ function simplified(e: Emit, inputs: readonly Value[]): Value | undefined {
   const shape = shapeOf(inputs);
   const [condition, a, b] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
   if (a === b) return expand(e, a, shape);
+  if (constantNumber(a) === 1 && constantNumber(b) === 0 && a.shape.length + b.shape.length === 0)
+    return cast(e, condition, a.dtype);
   if (condition.source.kind === 'constant') {
     const first = condition.source.data[0];
     if (condition.source.data.every((truth) => truth === first)) {
@@ -40,6 +42,7 @@ function simplified(e: Emit, inputs: readonly Value[]): Value | undefined {
 /** The first where the condition holds, else the second. What is not chosen plays no part, NaN or not, here or in derivatives. */
 export const whereOp: OpDefinition = {
   name: 'where',
+  elementwise: true,
   shape: shapeOf,
   dtype: dtypeOf,
   simplify: simplified,

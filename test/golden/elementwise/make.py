@@ -105,6 +105,7 @@ UNARY = {
     "trunc": (torch.trunc, WIDE, [0.0, -0.5, 2.0, INF, NAN]),
     "round": (torch.round, WIDE, [0.5, 1.5, 2.5, -0.5, -1.5, NAN]),
     "sqrtOfClamped": (lambda x: x.clamp(min=0).sqrt(), POSITIVE, [-1.0, 0.0, 4.0]),
+    "sqrtOfPositive": (lambda x: F.relu(x).sqrt(), POSITIVE, [-1.0, 0.0, 4.0]),
     "acosOfClamped": (lambda x: x.clamp(-1, 1).acos(), ONE, [-2.0, -1.0, 0.5, 2.0]),
     "logWherePositive": (lambda x: torch.where(x > 0, x.clamp(min=1e-3).log(), 0 * x), POSITIVE, [-1.0, 0.0, 2.0]),
 }
