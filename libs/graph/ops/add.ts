@@ -1,6 +1,7 @@
 import { addIfAny, mul, sub } from '../emit.js';
 import { binary } from './binary.js';
 import { numberLike } from './dtypes.js';
+import { joined } from './joined.js';
 import { constantNumber, keepsShape, operandOf } from './patterns.js';
 
 export const addOp = binary({
@@ -17,6 +18,6 @@ export const addOp = binary({
     if (constantNumber(a) === 0 && keepsShape(b, a)) return b;
     const [minusA, minusB] = [operandOf(a, 'neg'), operandOf(b, 'neg')];
     if (minusB !== undefined) return sub(e, a, minusB);
-    return minusA && sub(e, b, minusA);
+    return minusA === undefined ? joined(e, a, b) : sub(e, b, minusA);
   },
 });
