@@ -6,6 +6,7 @@
  * by op; of an op without a rule the worst is assumed, because a chunk too large costs memory and a wrong one gives wrong numbers.
  */
 import type { Graph, GraphNode, Shape } from './graph.js';
+import { isElementwise } from './ops/registry.js';
 import { fixedSize, isFree } from './shapes.js';
 
 /** `none`: the same for all examples. `mixed`: of no example alone. */
@@ -49,7 +50,8 @@ function placeOf(node: GraphNode, inputs: readonly Operand[]): Place {
   if (node.op === 'batchSize' || (node.op === 'counting' && node.shape.some(isFree))) return 'mixed';
   if (inputs.every(({ place }) => place === 'none')) return 'none';
   if (inputs.some(({ place }) => place === 'mixed')) return 'mixed';
-  return (rules.get(node.op) ?? (() => 'mixed'))(node, inputs);
+  const rule = isElementwise(node.op) ? aligned : rules.get(node.op);
+  return rule === undefined ? 'mixed' : rule(node, inputs);
 }
 
 /** Aligned at the right, as shapes are that broadcast. */
@@ -114,15 +116,8 @@ const picked: Rule = (node, [x, indices]) => {
   return Number(x.place) < axis ? x.place : Number(x.place) - 1 + indices.shape.length;
 };
 
-const elementwise = [
-  ...['add', 'sub', 'mul', 'div', 'power', 'fmod', 'quotient', 'min', 'max', 'where', 'clip', 'cast'],
-  ...['equal', 'less', 'lessOrEqual', 'and', 'or', 'not', 'neg', 'abs', 'sign', 'step', 'floor', 'round', 'pow', 'sqrt'],
-  ...['exp', 'log', 'erf', 'sin', 'cos', 'tan', 'sinh', 'cosh', 'tanh', 'asin', 'acos', 'atan', 'asinh', 'acosh', 'atanh'],
-  ...['relu', 'sigmoid', 'softplus', 'elu', 'leakyRelu', 'hardSwish', 'expand'],
-];
-
 const rules: ReadonlyMap<string, Rule> = new Map([
-  ...elementwise.map((op) => [op, aligned] as const),
+  ['expand', aligned],
   ...['softmax', 'logSoftmax', 'cumsum', 'concat', 'gatherElements'].map((op) => [op, apart] as const),
   ...['reduceSum', 'reduceMax', 'reduceProd', 'reduceLogSumExp', 'argMax'].map((op) => [op, reduced] as const),
   ...['conv', 'convTranspose', 'averagePool', 'maxPool', 'convInputGradient'].map((op) => [op, inFront] as const),

@@ -1,4 +1,4 @@
-import { lessOrEqual } from '../emit/elementwise.js';
+import { greaterOrEqual } from '../emit/elementwise.js';
 import { comparison } from './comparison.js';
 
 export const lessOrEqualOp = comparison({
@@ -6,5 +6,5 @@ export const lessOrEqualOp = comparison({
   onnx: 'LessOrEqual',
   tfjs: (tf, a, b) => tf.lessEqual(a, b),
   f: (a, b) => a <= b,
-  read: { GreaterOrEqual: (e, node) => lessOrEqual(e, node.input(1), node.input(0)) },
+  read: { GreaterOrEqual: (e, node) => greaterOrEqual(e, node.input(0), node.input(1)) },
 });

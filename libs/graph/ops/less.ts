@@ -1,4 +1,4 @@
-import { less } from '../emit/elementwise.js';
+import { greater } from '../emit/elementwise.js';
 import { comparison } from './comparison.js';
 
 export const lessOp = comparison({
@@ -6,5 +6,5 @@ export const lessOp = comparison({
   onnx: 'Less',
   tfjs: (tf, a, b) => tf.less(a, b),
   f: (a, b) => a < b,
-  read: { Greater: (e, node) => less(e, node.input(1), node.input(0)) },
+  read: { Greater: (e, node) => greater(e, node.input(0), node.input(1)) },
 });

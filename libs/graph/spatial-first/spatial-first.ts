@@ -17,7 +17,7 @@ import type { Value } from '../op.js';
 import { convOptionsOf } from '../ops/convolution.js';
 import { spatialOf, windowsOf } from '../ops/windows.js';
 import { averageAlong } from './along-axis.js';
-import { isElementwise } from './elementwise.js';
+import { isElementwise } from '../ops/registry.js';
 import { heldAs, queued, settled, sizesOf, toBack, toFront } from './held.js';
 import type { Held } from './held.js';
 import { algorithmsOf, costOf, fromPatches, transformed } from './transformed.js';
