@@ -13,7 +13,7 @@ import pytest
 
 from stagewatch.cadence import Cadence
 from stagewatch.clock import StepClock
-from stagewatch.conventions import MSE, CrossEntropy, Unsupported, read_loss
+from stagewatch.conventions import MSE, BinaryCrossEntropy, CrossEntropy, Huber, Unsupported, loss_fields, read_loss
 from stagewatch.errors import read_refusal
 from stagewatch.layout import make_layout
 from stagewatch.probe_set import make_probe_set
@@ -174,14 +174,38 @@ def test_probe_sets_are_the_same_bytes_for_the_same_seed():
 
 def test_losses_by_name_and_module():
     class CrossEntropyLoss:
-        weight, label_smoothing, reduction = None, 0.1, "mean"
+        weight, label_smoothing, reduction, ignore_index = None, 0.1, "mean", 7
 
-    assert read_loss("cross-entropy") == CrossEntropy() and read_loss("MSE") == MSE() and read_loss(None) is None
-    for bad in ("hinge", CrossEntropyLoss(), 3):
+    class BCEWithLogitsLoss:
+        weight, pos_weight, reduction = None, None, "mean"
+
+    class HuberLoss:
+        delta, reduction = 0.5, "mean"
+
+    class SmoothL1Loss:
+        beta, reduction = 2, "mean"
+
+    assert read_loss("cross_entropy") == CrossEntropy() and read_loss("MSE") == MSE() and read_loss(None) is None
+    assert read_loss("huber") == Huber() and read_loss("binary-cross-entropy") == BinaryCrossEntropy()
+    assert read_loss(CrossEntropyLoss()) == CrossEntropy(label_smoothing=0.1, ignore_index=7)
+    assert read_loss(BCEWithLogitsLoss()) == BinaryCrossEntropy()
+    assert read_loss(HuberLoss()) == Huber(delta=0.5) and read_loss(SmoothL1Loss()) == Huber(delta=2.0, smooth_l1=True)
+    CrossEntropyLoss.weight, BCEWithLogitsLoss.pos_weight, HuberLoss.reduction, SmoothL1Loss.beta = [1], [1], "sum", 0
+    for bad in ("hinge", CrossEntropyLoss(), BCEWithLogitsLoss(), HuberLoss(), SmoothL1Loss(), 3):
         with pytest.raises(Unsupported):
             read_loss(bad)
-    with pytest.raises(ValueError):
-        MSE(reduction="median")
+    for wrong in (lambda: MSE(reduction="median"), lambda: Huber(delta=0), lambda: CrossEntropy(label_smoothing=2),
+                  lambda: CrossEntropy(tokens="median")):
+        with pytest.raises(ValueError):
+            wrong()
+
+
+def test_losses_on_the_wire():
+    fields = loss_fields(CrossEntropy(label_smoothing=0.1, ignore_index=-100, tokens="sum", classes_second=True))
+    assert fields == {"kind": 1, "label_smoothing": 0.1, "ignored_class": -100, "probabilities": False, "classes_second": True, "tokens": 3}
+    assert loss_fields(Huber(delta=2.0, smooth_l1=True)) == {"kind": 5, "reduction": 2, "delta": 2.0}
+    assert loss_fields(BinaryCrossEntropy(reduction="sum")) == {"kind": 3, "reduction": 1}
+    assert loss_fields(None) == {}
 
 
 class FakeError(grpc.RpcError):

@@ -252,6 +252,79 @@ def test_mean_squared_error_conventions(service, loss, own):
     assert request.loss.halved == (not isinstance(loss(), nn.MSELoss))
 
 
+class Words(nn.Module):
+    """Token ids, embeddings shared with the last layer, a scale that nothing uses, several outputs, noise in training."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.embedding = nn.Embedding(9, 4)
+        self.mix = nn.Linear(4, 4)
+        self.idle = nn.Parameter(torch.ones(3, 2))
+        self.head = nn.Linear(4, 9, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, ids):
+        hidden = nn.functional.dropout(torch.tanh(self.mix(self.embedding(ids))), 0.5, self.training)
+        return {"hidden": hidden, "logits": self.head(hidden)}
+
+
+def test_tokens_shared_weights_and_what_is_not_used(service):
+    model = Words()
+    ids = torch.randint(0, 9, (20, 5))
+    labels = torch.randint(0, 9, (20, 5))
+    labels[3:8, 2:] = -100
+    run = attach(service, model, torch.optim.SGD(model.parameters(), lr=0.1), loss=nn.CrossEntropyLoss(), train=(ids, labels))
+    assert run.finish()
+    description = service.descriptions[0]
+    assert list(description.parameters) == ["idle", "embedding.weight", "mix.weight", "mix.bias"]
+    assert dict(description.aliases) == {"head.weight": "embedding.weight"}
+    assert [(u.name, list(u.shape)) for u in description.unused] == [("idle", [3, 2])]
+    loss = service.runs[service.only_run()]["request"].loss
+    assert (loss.ignored_class, loss.classes_second) == (-100, False)
+    model.eval()
+    own = nn.functional.cross_entropy(model(ids)["logits"].flatten(0, 1), labels.flatten())
+    assert description.reference_loss == pytest.approx(own.item(), rel=1e-6)
+    used = [p for n, p in model.named_parameters() if n != "idle"]
+    norm = math.sqrt(sum(float((g.double() ** 2).sum()) for g in torch.autograd.grad(own, used)))
+    assert description.reference_gradient_norm == pytest.approx(norm, rel=1e-5)
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load_from_string(service.blobs[f"artifacts/{description.graph_digest}"]).graph
+    assert [o.name for o in graph.output] == ["output"] and "Dropout" not in {n.op_type for n in graph.node}
+    assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.INT64
+
+
+@pytest.mark.parametrize("loss, targets, own", [
+    (nn.CrossEntropyLoss(label_smoothing=0.2), "classes", lambda o, y: nn.functional.cross_entropy(o, y, label_smoothing=0.2)),
+    (stagewatch.CrossEntropy(probabilities=True), "shares", nn.functional.cross_entropy),
+    (nn.BCEWithLogitsLoss(), "bits", lambda o, y: nn.functional.binary_cross_entropy_with_logits(o, y.float())),
+    (nn.HuberLoss(delta=0.5), "reals", lambda o, y: nn.functional.huber_loss(o, y, delta=0.5)),
+    (nn.SmoothL1Loss(beta=0.5), "reals", lambda o, y: nn.functional.smooth_l1_loss(o, y, beta=0.5)),
+])
+def test_losses_are_those_of_pytorch(service, loss, targets, own):
+    model = mlp()
+    x, classes = data()
+    torch.manual_seed(1)
+    y = {"classes": classes, "shares": torch.softmax(torch.randn(len(x), 3), 1), "bits": torch.randint(0, 2, (len(x), 3)),
+         "reals": torch.randn(len(x), 3)}[targets]
+    assert attach(service, model, torch.optim.SGD(model.parameters(), lr=0.1), loss=loss, train=(x, y)).finish()
+    assert service.descriptions[0].reference_loss == pytest.approx(own(model(x), y).item(), rel=1e-5)
+
+
+def test_the_place_of_the_classes_is_found():
+    from stagewatch.pytorch.loss import settled
+
+    classes = stagewatch.CrossEntropy()
+    assert not settled(classes, (5,), ()).classes_second
+    assert not settled(classes, (7, 5), (7,)).classes_second
+    assert settled(classes, (5, 7), (7,)).classes_second
+    assert settled(classes, (5, 5), (5,)).classes_second
+    assert settled(classes, (5, 8, 9), (8, 9)).classes_second
+    for output, target in (((7, 5), (6,)), ((5,), (5,)), ((), ())):
+        with pytest.raises(Exception, match="does not fit"):
+            settled(classes, output, target)
+
+
 def test_a_large_training_set_becomes_a_seeded_subset(service):
     x, y = torch.randn(300, 6), torch.randint(0, 3, (300,))
     digests = []
@@ -267,11 +340,11 @@ def test_a_large_training_set_becomes_a_seeded_subset(service):
 def test_what_cannot_be_measured_leaves_scalars(service, caplog):
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    run = attach(service, model, optimizer, loss=nn.HuberLoss())
+    run = attach(service, model, optimizer, loss=nn.HingeEmbeddingLoss())
     train(run, model, optimizer, 5)
     assert run.finish() and service.descriptions == [] and service.bodies("snapshot") == []
     assert len([p for p in service.points() if p[0] == "loss.train"]) == 5
-    assert "HuberLoss" in caplog.text
+    assert "HingeEmbeddingLoss" in caplog.text
     service.refuse = lambda call, m: (
         {"code": "UNKNOWN_OP", "message": "op Erf", "field": "node", "value": "Erf"} if call == "DescribeModel" else None)
     model = mlp()

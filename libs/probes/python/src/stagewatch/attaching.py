@@ -59,8 +59,9 @@ def attach(
     Arguments:
         model: a `torch.nn.Module`, or None for a hand-written loop.
         optimizer: the `torch.optim` optimizer; for a hand-written loop `OptimizerConstants(…)`.
-        loss: `"cross-entropy"`, `"mse"`, `nn.CrossEntropyLoss()`, `nn.MSELoss()` or `stagewatch.MSE(…)`: the loss that is
-            stepped, as a mean over examples.
+        loss: the loss that is stepped, as a mean over examples: `"cross-entropy"`, `"mse"`, `"binary-cross-entropy"`, `"huber"`,
+            `"smooth-l1"`; a module of `torch.nn` (CrossEntropyLoss, MSELoss, BCEWithLogitsLoss, HuberLoss, SmoothL1Loss); or
+            `stagewatch.CrossEntropy(…)`, `MSE(…)`, `BinaryCrossEntropy(…)`, `Huber(…)`.
         train, val: `(x, y)` to take the probe sets from; a seeded subset of at most `probe_examples`.
         name, project, tags: shown to people.
         address, token: of the service; else STAGEWATCH_ADDRESS, STAGEWATCH_TOKEN, else 127.0.0.1:7581.
@@ -104,6 +105,8 @@ def attach(
             trouble, "model",
             lambda: _subject(model, convention, train, val, onnx, parameters, classes, probe_examples, seed, first_step),
         )
+        if subject is not None and subject.loss is not None:
+            identity.loss = subject.loss
         hooked = model is not None and hasattr(optimizer, "param_groups")
         cadence = Cadence(first_step, snapshot_every)
         pipeline = Pipeline(settings, identity, subject, cadence, trouble)

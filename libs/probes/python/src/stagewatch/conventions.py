@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 from .wire import enum_value
 
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Softmax cross-entropy of class indices, mean over examples."""
+    """Softmax cross-entropy of logits, mean over examples; over tokens as PyTorch means it: over all that count.
+
+    Arguments:
+        label_smoothing: this share of each target is spread evenly over all classes.
+        ignore_index: a class that does not count.
+        probabilities: the targets are a probability for each class instead of class indices.
+        classes_second: over tokens, the network gives [batch, classes, tokens]; None finds out from the targets' shape.
+        tokens: over tokens, "mean" (all that count alike), "example-mean" (of each example's mean) or "sum" (within an example).
+    """
+
+    label_smoothing: float = 0.0
+    ignore_index: Optional[int] = None
+    probabilities: bool = False
+    classes_second: Optional[bool] = None
+    tokens: str = "mean"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must lie between 0 and 1, not {self.label_smoothing!r}")
+        if self.tokens not in _TOKENS:
+            raise ValueError(f"tokens must be one of {', '.join(map(repr, _TOKENS))}, not {self.tokens!r}")
 
 
 @dataclass(frozen=True)
@@ -24,15 +44,53 @@ class MSE:
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
-        if self.reduction not in ("mean", "sum"):
-            raise ValueError(f'reduction must be "mean" or "sum" (over outputs), not {self.reduction!r}')
+        _check_reduction(self.reduction)
 
 
-Loss = Union[CrossEntropy, MSE]
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """Of logits, each output by itself with a target from 0 to 1: the `reduction` over outputs, mean over examples."""
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        _check_reduction(self.reduction)
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Half the squared error up to `delta`, linear beyond: the `reduction` over outputs, mean over examples.
+
+    With `smooth_l1` it is divided by `delta`, as `torch.nn.SmoothL1Loss(beta=delta)` is.
+    """
+
+    delta: float = 1.0
+    reduction: str = "mean"
+    smooth_l1: bool = False
+
+    def __post_init__(self) -> None:
+        _check_reduction(self.reduction)
+        if not self.delta > 0:
+            raise ValueError(f"delta must be above 0, not {self.delta!r}")
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f'reduction must be "mean" or "sum" (over outputs), not {reduction!r}')
+
+
+Loss = Union[CrossEntropy, MSE, BinaryCrossEntropy, Huber]
+KINDS = (CrossEntropy, MSE, BinaryCrossEntropy, Huber)
+
+_TOKENS: Mapping[str, str] = {
+    "mean": "LOSS_TOKENS_MEAN", "example-mean": "LOSS_TOKENS_EXAMPLE_MEAN", "sum": "LOSS_TOKENS_SUM",
+}
 
 _NAMES: Mapping[str, Loss] = {
-    "cross-entropy": CrossEntropy(), "cross_entropy": CrossEntropy(), "crossentropy": CrossEntropy(), "ce": CrossEntropy(),
-    "mse": MSE(), "mean-squared-error": MSE(), "mean_squared_error": MSE(),
+    "cross-entropy": CrossEntropy(), "crossentropy": CrossEntropy(), "ce": CrossEntropy(),
+    "mse": MSE(), "mean-squared-error": MSE(),
+    "binary-cross-entropy": BinaryCrossEntropy(), "bce-with-logits": BinaryCrossEntropy(), "bce": BinaryCrossEntropy(),
+    "huber": Huber(), "smooth-l1": Huber(smooth_l1=True),
 }
 
 
@@ -44,22 +102,45 @@ def read_loss(loss: Any) -> Optional[Loss]:
     """The loss convention behind what a user gave: a name, one of ours, or a `torch.nn` module."""
     if loss is None:
         return None
-    if isinstance(loss, (CrossEntropy, MSE)):
+    if isinstance(loss, KINDS):
         return loss
     if isinstance(loss, str):
-        if loss.lower() in _NAMES:
-            return _NAMES[loss.lower()]
-        raise Unsupported(f'loss={loss!r} is not known; give "cross-entropy", "mse" or stagewatch.MSE(…)')
+        name = loss.lower().replace("_", "-")
+        if name in _NAMES:
+            return _NAMES[name]
+        raise Unsupported(f"loss={loss!r} is not known; give one of {', '.join(sorted(_NAMES))}, or stagewatch.MSE(…) and the like")
+    return _of_module(loss)
+
+
+def _of_module(loss: Any) -> Loss:
     kind = type(loss).__name__
-    if kind == "CrossEntropyLoss":
-        if getattr(loss, "weight", None) is not None or getattr(loss, "label_smoothing", False) or loss.reduction != "mean":
-            raise Unsupported("CrossEntropyLoss with class weights, label smoothing or a reduction other than mean is not measured")
-        return CrossEntropy()
-    if kind == "MSELoss":
-        if loss.reduction != "mean":
-            raise Unsupported('MSELoss with a reduction other than "mean" is not a mean over examples; use stagewatch.MSE(reduction="sum")')
-        return MSE()
-    raise Unsupported(f"loss of type {kind} is not measured; known are CrossEntropyLoss, MSELoss and stagewatch.MSE(…)")
+    read = _MODULES.get(kind)
+    if read is None:
+        raise Unsupported(f"loss of type {kind} is not measured; known are {', '.join(_MODULES)} and stagewatch.MSE(…) and the like")
+    for weight in ("weight", "pos_weight"):
+        if getattr(loss, weight, None) is not None:
+            raise Unsupported(f"{kind} with {weight} is not measured")
+    if loss.reduction != "mean":
+        raise Unsupported(f'{kind} with a reduction other than "mean" is not a mean over examples; '
+                          f'use stagewatch.MSE(reduction="sum") and the like')
+    return read(loss)
+
+
+def _smooth_l1(loss: Any) -> Loss:
+    if not loss.beta > 0:
+        raise Unsupported("SmoothL1Loss with beta=0 is not measured")
+    return Huber(delta=float(loss.beta), smooth_l1=True)
+
+
+_MODULES: Mapping[str, Callable[[Any], Loss]] = {
+    # -100 is what PyTorch ignores unless it is told otherwise.
+    "CrossEntropyLoss": lambda loss: CrossEntropy(
+        label_smoothing=float(loss.label_smoothing), ignore_index=None if loss.ignore_index == -100 else int(loss.ignore_index)),
+    "MSELoss": lambda loss: MSE(),
+    "BCEWithLogitsLoss": lambda loss: BinaryCrossEntropy(),
+    "HuberLoss": lambda loss: Huber(delta=float(loss.delta)),
+    "SmoothL1Loss": _smooth_l1,
+}
 
 
 def loss_fields(loss: Optional[Loss]) -> Mapping[str, Any]:
@@ -67,13 +148,22 @@ def loss_fields(loss: Optional[Loss]) -> Mapping[str, Any]:
     if loss is None:
         return {}
     if isinstance(loss, CrossEntropy):
-        return {"kind": enum_value("LossKind", "LOSS_KIND_CROSS_ENTROPY")}
+        fields = {
+            "kind": enum_value("LossKind", "LOSS_KIND_CROSS_ENTROPY"),
+            "label_smoothing": loss.label_smoothing,
+            "probabilities": loss.probabilities,
+            "classes_second": bool(loss.classes_second),
+            "tokens": enum_value("LossTokens", _TOKENS[loss.tokens]),
+        }
+        return fields if loss.ignore_index is None else {**fields, "ignored_class": loss.ignore_index}
     reduction = "LOSS_REDUCTION_MEAN_OUTPUTS" if loss.reduction == "mean" else "LOSS_REDUCTION_SUM_OUTPUTS"
-    return {
-        "kind": enum_value("LossKind", "LOSS_KIND_MEAN_SQUARED_ERROR"),
-        "reduction": enum_value("LossReduction", reduction),
-        "halved": loss.halved,
-    }
+    fields = {"reduction": enum_value("LossReduction", reduction)}
+    if isinstance(loss, MSE):
+        return {**fields, "kind": enum_value("LossKind", "LOSS_KIND_MEAN_SQUARED_ERROR"), "halved": loss.halved}
+    if isinstance(loss, BinaryCrossEntropy):
+        return {**fields, "kind": enum_value("LossKind", "LOSS_KIND_BINARY_CROSS_ENTROPY")}
+    kind = "LOSS_KIND_SMOOTH_L1" if loss.smooth_l1 else "LOSS_KIND_HUBER"
+    return {**fields, "kind": enum_value("LossKind", kind), "delta": loss.delta}
 
 
 @dataclass(frozen=True)

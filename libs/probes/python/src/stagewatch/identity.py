@@ -85,6 +85,12 @@ class Subject:
     parameters: Sequence[str]
     train: ProbeSet
     val: Optional[ProbeSet] = None
+    #: As shapes and targets have settled it.
+    loss: Optional[Loss] = None
+    #: For each further name of a shared parameter, its name among `parameters`.
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    #: Shapes of parameters that the network does not use.
+    unused: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
     reference_loss: Optional[float] = None
     reference_gradient_norm: Optional[float] = None
     reference_step: int = 0
@@ -95,7 +101,10 @@ class Subject:
             graph_digest=self.graph_digest,
             parameters=list(self.parameters),
             reference_step=self.reference_step,
+            aliases=dict(self.aliases),
         )
+        for name, shape in self.unused.items():
+            model.unused.add(name=name, shape=shape)
         for target, probe_set in ((model.train, self.train), (model.val, self.val)):
             if probe_set is not None:
                 target.digest = probe_set.digest

@@ -13,7 +13,7 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from .conventions import CrossEntropy, Loss, Unsupported
+from .conventions import BinaryCrossEntropy, CrossEntropy, Loss, Unsupported
 
 DEFAULT_EXAMPLES = 5000
 MAX_BYTES = 256 * 1024 * 1024
@@ -55,7 +55,7 @@ def make_probe_set(
         rows = np.sort(np.random.default_rng(seed).choice(count, keep, replace=False))
         x, y = _take(x, rows), _take(y, rows)
     inputs = _inputs(to_numpy(x))
-    targets = _class_indices(to_numpy(y)) if isinstance(loss, CrossEntropy) else _targets(to_numpy(y))
+    targets = _labels(to_numpy(y), loss)
     buffer = io.BytesIO()
     np.savez(buffer, x=inputs, y=targets)
     npz = buffer.getvalue()
@@ -75,12 +75,29 @@ def _inputs(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _class_indices(y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        raise Unsupported(f"cross-entropy is measured with class indices, integers of shape [n]; got {y.dtype} of shape {list(y.shape)}")
+    if y.ndim < 1 or not np.issubdtype(y.dtype, np.integer):
+        raise Unsupported(
+            f"cross-entropy is measured with class indices, integers of shape [n] or [n, tokens]; got {y.dtype} of shape {list(y.shape)}; "
+            "for probabilities give stagewatch.CrossEntropy(probabilities=True)")
     return np.ascontiguousarray(y, dtype=np.int64)
 
 
-def _targets(y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if not np.issubdtype(y.dtype, np.floating):
-        raise Unsupported(f"mean squared error is measured with floating-point targets of shape [n, k]; got {y.dtype}")
+def _probabilities(y: npt.NDArray[Any], loss: CrossEntropy) -> npt.NDArray[Any]:
+    if y.ndim < 2 or not np.issubdtype(y.dtype, np.floating):
+        raise Unsupported(f"probabilities are floating-point targets of shape [n, classes]; got {y.dtype} of shape {list(y.shape)}")
+    # They travel with the classes last.
+    last = np.moveaxis(y, 1, -1) if loss.classes_second and y.ndim > 2 else y
+    return np.ascontiguousarray(last, dtype=np.float32)
+
+
+def _targets(y: npt.NDArray[Any], loss: Loss) -> npt.NDArray[Any]:
+    binary = isinstance(loss, BinaryCrossEntropy)
+    if not (np.issubdtype(y.dtype, np.floating) or (binary and y.dtype.kind in "biu")):
+        raise Unsupported(f"this loss is measured with floating-point targets of shape [n, k]; got {y.dtype}")
     return np.ascontiguousarray(y.reshape(len(y), -1), dtype=np.float32)
+
+
+def _labels(y: npt.NDArray[Any], loss: Loss) -> npt.NDArray[Any]:
+    if not isinstance(loss, CrossEntropy):
+        return _targets(y, loss)
+    return _probabilities(y, loss) if loss.probabilities else _class_indices(y)

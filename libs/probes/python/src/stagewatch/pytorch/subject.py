@@ -7,18 +7,21 @@ stay as they are, and so does the state of the random generators.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
-import io
 import math
 import time
 import warnings
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
+import numpy as np
 import torch
 
-from ..conventions import CrossEntropy, Loss, Unsupported
+from ..conventions import CrossEntropy, Loss
 from ..identity import Subject
 from ..probe_set import ProbeSet
+from .export import export_onnx, shared_names
+from .loss import loss_sum, prediction, settled
 
 REFERENCE_CHUNK = 1024
 
@@ -41,133 +44,103 @@ def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        twin = _twin(model)
-        names = [name for name, p in twin.named_parameters() if p.requires_grad]
-        reference_loss, reference_norm = reference(twin, loss, train)
-        graph = export_onnx(twin, train)
+        twin = as_trained(model)
+        loss = _settle(twin, loss, train, val)
+        named = [(name, p) for name, p in twin.named_parameters() if p.requires_grad]
+        reference_loss, gradient = reference(twin, loss, train)
+        squares = sum(float((g.double() ** 2).sum().item()) for g in gradient if g is not None)
+        graph = export_onnx(twin, example_of(twin, train.x))
     subject = Subject(
         graph=graph,
         graph_digest=hashlib.sha256(graph).hexdigest(),
-        parameters=names,
+        parameters=[name for name, _ in named],
         train=train,
         val=val,
+        loss=loss,
+        aliases=shared_names(twin),
+        unused={name: tuple(p.shape) for (name, p), g in zip(named, gradient) if g is None},
         reference_loss=reference_loss,
-        reference_gradient_norm=reference_norm,
+        reference_gradient_norm=math.sqrt(squares),
         reference_step=step,
     )
     return subject, time.perf_counter() - began
 
 
-def _twin(model: Any) -> Any:
+def as_trained(model: Any) -> Any:
+    """A copy as it is measured: batch normalisation as in training, and nothing random (dropout, stochastic depth)."""
     twin = copy.deepcopy(model)
-    if not twin.training:
+    normalised = {
+        module for module in twin.modules()
         # Attached before `model.train()`: it is the training mode that is measured.
-        twin.train()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and (module.training or not twin.training)
+    }
+    twin.eval()
     for module in twin.modules():
         module._forward_hooks.clear()
-        if "dropout" in type(module).__name__.lower():
-            module.eval()
+        # Some networks of timm keep biases of attention in evaluation mode, and their gradient is lost with them.
+        if module in normalised or hasattr(module, "attention_bias_cache"):
+            module.training = True
     for parameter in twin.parameters():
         parameter.grad = None
+    configuration = getattr(twin, "config", None)
+    if getattr(configuration, "use_cache", False):
+        # What a language model keeps for generating is no part of its loss.
+        configuration.use_cache = False
     return twin
 
 
-def _batch(array: Any, twin: Any) -> Any:
+def _settle(twin: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet]) -> Loss:
+    """What shapes and values of the targets say about the loss."""
+    if not isinstance(loss, CrossEntropy):
+        return loss
+    if not loss.probabilities:
+        ignored = -100 if loss.ignore_index is None else loss.ignore_index
+        there = any(bool((s.y == ignored).any()) for s in (train, val) if s is not None)
+        loss = dataclasses.replace(loss, ignore_index=ignored if there else None)
+    with torch.no_grad():
+        output = prediction(twin_on(twin, train.x[:2]))
+    return settled(loss, tuple(output.shape[1:]), tuple(train.y.shape[1:]))
+
+
+def twin_on(twin: Any, x: Any) -> Any:
+    """Statistics of batch normalisation move, and are put back."""
+    state = {name: value.clone() for name, value in twin.named_buffers()}
+    try:
+        return twin(batch_of(twin, x))
+    finally:
+        with torch.no_grad():
+            for name, value in twin.named_buffers():
+                value.copy_(state[name])
+
+
+def batch_of(twin: Any, array: Any) -> Any:
     first = next(twin.parameters())
-    tensor = torch.from_numpy(array).to(first.device)
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(first.device)
     return tensor.to(first.dtype) if tensor.is_floating_point() else tensor
 
 
-def reference(twin: Any, loss: Loss, probe_set: ProbeSet) -> Tuple[float, float]:
-    """Loss and gradient norm on the probe set as PyTorch computes them, in chunks of examples."""
+def example_of(twin: Any, x: Any) -> Any:
+    """Two examples: with one, some networks export a shape that only fits one."""
+    return batch_of(twin, x[:2] if len(x) > 1 else x.repeat(2, axis=0))
+
+
+def reference(twin: Any, loss: Loss, probe_set: ProbeSet) -> Tuple[float, List[Any]]:
+    """Loss and gradient on the probe set as PyTorch computes them, in chunks of examples; None for what is not used."""
     parameters = [p for p in twin.parameters() if p.requires_grad]
     count = len(probe_set.x)
     # Batch normalisation in training mode sees its batch: there it is all or nothing.
-    whole = any("batchnorm" in type(m).__name__.lower() for m in twin.modules())
+    whole = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training for m in twin.modules())
     chunk = count if whole else REFERENCE_CHUNK
-    total = 0.0
-    gradient: List[Any] = [torch.zeros_like(p) for p in parameters]
+    total, weight = 0.0, 0.0
+    gradient: Dict[int, Any] = {}
     with torch.enable_grad():
         for begin in range(0, count, chunk):
-            output = twin(_batch(probe_set.x[begin : begin + chunk], twin))
+            output = prediction(twin(batch_of(twin, probe_set.x[begin : begin + chunk])))
             target = torch.from_numpy(probe_set.y[begin : begin + chunk]).to(output.device)
-            part = _sum_loss(output, target, loss) / count
+            part, part_weight = loss_sum(output, target, loss)
             total += float(part.item())
-            parts = torch.autograd.grad(part, parameters, allow_unused=True)
-            gradient = [g if d is None else g + d for g, d in zip(gradient, parts)]
-    squares = sum(float((g.double() ** 2).sum().item()) for g in gradient)
-    return total, math.sqrt(squares)
-
-
-def _sum_loss(output: Any, target: Any, loss: Loss) -> Any:
-    """Sum over the examples of a chunk."""
-    if isinstance(loss, CrossEntropy):
-        return torch.nn.functional.cross_entropy(output, target, reduction="sum")
-    output = output.reshape(len(output), -1)
-    if output.shape != target.shape:
-        raise Unsupported(f"the model gives {list(output.shape)} and the targets are {list(target.shape)}")
-    each = (output - target.to(output.dtype)) ** 2
-    each = each.mean(dim=1) if loss.reduction == "mean" else each.sum(dim=1)
-    return each.sum() * (0.5 if loss.halved else 1.0)
-
-
-def export_onnx(twin: Any, probe_set: ProbeSet) -> bytes:
-    """ONNX with parameters under their own names and a free batch axis.
-
-    Neither exporter may fold weights away, and the modes of the copy are kept as they are (batch normalisation in
-    training mode, dropout off). Weights stay out of the file where nothing else needs values, so that a network
-    exported twice is one artifact.
-    """
-    # Two examples: with one, some networks export a shape that only fits one.
-    example = _batch(probe_set.x[:2] if len(probe_set.x) > 1 else probe_set.x.repeat(2, axis=0), twin)
-    try:
-        return _export_by_tracing(twin, example)
-    except Exception as first:
-        if not hasattr(torch.onnx, "ONNXProgram"):
-            raise Unsupported(f"torch.onnx cannot export this model: {type(first).__name__}: {_first_line(first)}") from first
-        try:
-            return _export_by_dynamo(twin, example)
-        except Exception as second:
-            raise Unsupported(
-                f"torch.onnx cannot export this model ({type(first).__name__}: {_first_line(first)}; "
-                f"{type(second).__name__}: {_first_line(second)}); the newer exporters need `pip install onnx onnxscript`"
-            ) from second
-
-
-def _export_by_tracing(twin: Any, example: Any) -> bytes:
-    constants = any(True for _ in twin.buffers()) or any(not p.requires_grad for p in twin.parameters())
-    arguments: dict[str, Any] = {
-        "do_constant_folding": False,
-        "training": torch.onnx.TrainingMode.PRESERVE,
-        "input_names": [_data_name(twin)],
-        "output_names": ["output"],
-        "dynamic_axes": {_data_name(twin): {0: "batch"}, "output": {0: "batch"}},
-        "export_params": constants,
-        "keep_initializers_as_inputs": True if constants else None,
-    }
-    if hasattr(torch.onnx, "ONNXProgram"):
-        arguments["dynamo"] = False
-    out = io.BytesIO()
-    torch.onnx.export(twin, (example,), out, **arguments)
-    return out.getvalue()
-
-
-def _export_by_dynamo(twin: Any, example: Any) -> bytes:
-    program = torch.onnx.export(
-        twin, (example,), dynamo=True, optimize=False, input_names=[_data_name(twin)], output_names=["output"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    )
-    return bytes(program.model_proto.SerializeToString())
-
-
-def _data_name(twin: Any) -> str:
-    names = {name for name, _ in twin.named_parameters()}
-    name = "x"
-    while name in names:
-        name += "_"
-    return name
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else ""
+            weight += part_weight
+            for i, part_gradient in enumerate(torch.autograd.grad(part, parameters, allow_unused=True)):
+                if part_gradient is not None:
+                    gradient[i] = part_gradient if i not in gradient else gradient[i] + part_gradient
+    return total / weight, [gradient[i] / weight if i in gradient else None for i in range(len(parameters))]

@@ -1,0 +1,178 @@
+"""ONNX with parameters under their own names and a free batch axis.
+
+No exporter may fold weights away, and the modes of the model are kept as they are: batch normalisation in training mode,
+dropout off. The older exporter (tracing) comes first: it keeps both. Where it cannot export a model, the newer one can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+from typing import Any, Dict, Iterator, Tuple
+
+import torch
+
+from ..conventions import Unsupported
+from .loss import prediction
+
+
+def export_onnx(model: Any, example: Any) -> bytes:
+    """Exports a model that may be changed, with an example of at least two examples."""
+    fix_padding(model)
+    try:
+        return export_by_tracing(model, example)
+    except Exception as first:
+        if not hasattr(torch.onnx, "ONNXProgram"):
+            raise Unsupported(f"torch.onnx cannot export this model: {_said(first)}") from first
+        try:
+            return export_by_dynamo(model, example)
+        except Exception as second:
+            raise Unsupported(
+                f"torch.onnx cannot export this model ({_said(first)}; {_said(second)}); "
+                "the newer exporter needs `pip install onnx onnxscript`"
+            ) from second
+
+
+def export_by_tracing(model: Any, example: Any) -> bytes:
+    """Weights stay out of the file where nothing else needs values, so that a network exported twice is one artifact."""
+    constants = any(True for _ in model.buffers()) or any(not p.requires_grad for p in model.parameters())
+    name = data_name(model)
+    arguments: Dict[str, Any] = {
+        "do_constant_folding": False,
+        "training": torch.onnx.TrainingMode.PRESERVE,
+        "input_names": [name],
+        "output_names": ["output"],
+        "dynamic_axes": {name: {0: "batch"}, "output": {0: "batch"}},
+        "export_params": constants,
+        "keep_initializers_as_inputs": True if constants else None,
+    }
+    if hasattr(torch.onnx, "ONNXProgram"):
+        arguments["dynamo"] = False
+    out = io.BytesIO()
+    with _one_output(model), _no_graphs_on_screen():
+        torch.onnx.export(model, (example,), out, **arguments)
+    return out.getvalue()
+
+
+def export_by_dynamo(model: Any, example: Any) -> bytes:
+    """Batch normalisation in training mode is written out: this exporter would write it as inference, without a word."""
+    with _one_output(model), _batch_statistics(model):
+        program = torch.onnx.export(
+            model, (example,), dynamo=True, optimize=False, verbose=False, input_names=[data_name(model)],
+            output_names=["output"], dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    return bytes(program.model_proto.SerializeToString())
+
+
+def data_name(model: Any) -> str:
+    names = {name for name, _ in model.named_parameters()}
+    name = "x"
+    while name in names:
+        name += "_"
+    return name
+
+
+def fix_padding(model: Any) -> None:
+    """The row of an embedding that stands for padding gets no gradient in PyTorch, so it is a constant, and is exported as one.
+
+    Where the embedding is shared with another layer, its row moves, and the embedding stays as it is.
+    """
+    uses: Dict[int, int] = {}
+    for _, module in _all_modules(model):
+        for parameter in module._parameters.values():
+            uses[id(parameter)] = uses.get(id(parameter), 0) + 1
+    for module in list(model.modules()):
+        padding = getattr(module, "padding_idx", None)
+        if type(module) is not torch.nn.Embedding or padding is None or uses[id(module.weight)] > 1:
+            continue
+        module.register_buffer("padding_row", module.weight.detach()[padding].clone(), persistent=False)
+        module.forward = functools.partial(_padded_embedding, module, padding)
+
+
+def _padded_embedding(module: Any, padding: int, ids: Any) -> Any:
+    rows = torch.nn.functional.embedding(ids, module.weight)
+    return torch.where((ids == padding).unsqueeze(-1), module.padding_row, rows)
+
+
+@contextlib.contextmanager
+def _one_output(model: Any) -> Iterator[None]:
+    """The model with the output that the loss is taken of, and no other."""
+    forward = model.forward
+    model.forward = lambda x: prediction(forward(x))
+    try:
+        yield
+    finally:
+        del model.forward
+
+
+@contextlib.contextmanager
+def _no_graphs_on_screen() -> Iterator[None]:
+    """This exporter writes the whole graph to the standard output when it fails."""
+    wanted = getattr(torch._C, "_jit_is_onnx_log_enabled", lambda: False)()
+    if wanted:
+        torch._C._jit_set_onnx_log_enabled(False)
+    try:
+        yield
+    finally:
+        if wanted:
+            torch._C._jit_set_onnx_log_enabled(True)
+
+
+@contextlib.contextmanager
+def _batch_statistics(model: Any) -> Iterator[None]:
+    """`batch_norm` in training mode as plain arithmetic that updates nothing."""
+    functional = torch.nn.functional
+    original = functional.batch_norm
+
+    def explicit(x: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: bool = False,
+                 momentum: float = 0.1, eps: float = 1e-5) -> Any:
+        if not training:
+            return original(x, running_mean, running_var, weight, bias, training, momentum, eps)
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        centred = x - x.mean(axes, keepdim=True)
+        normal = centred / torch.sqrt((centred * centred).mean(axes, keepdim=True) + eps)
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        normal = normal if weight is None else normal * weight.reshape(shape)
+        return normal if bias is None else normal + bias.reshape(shape)
+
+    for module in model.modules():
+        if getattr(module, "num_batches_tracked", None) is not None and module.training:
+            module.num_batches_tracked = None
+    functional.batch_norm = explicit
+    try:
+        yield
+    finally:
+        functional.batch_norm = original
+
+
+def shared_names(model: Any) -> Dict[str, str]:
+    """For each further name of a parameter that is shared, its first one."""
+    first: Dict[int, str] = {id(p): name for name, p in model.named_parameters()}
+    aliases: Dict[str, str] = {}
+    for prefix, module in _all_modules(model):
+        for key, parameter in module._parameters.items():
+            name = f"{prefix}.{key}" if prefix else key
+            if parameter is not None and first.get(id(parameter), name) != name:
+                aliases[name] = first[id(parameter)]
+    return aliases
+
+
+def _all_modules(model: Any) -> Iterator[Tuple[str, Any]]:
+    """Modules under all of their names; `named_modules` gives each once in old versions."""
+    stack = [("", model)]
+    seen = set()
+    while stack:
+        prefix, module = stack.pop()
+        if (prefix, id(module)) in seen:
+            continue
+        seen.add((prefix, id(module)))
+        yield prefix, module
+        for key, child in module._modules.items():
+            if child is not None:
+                stack.append((f"{prefix}.{key}" if prefix else key, child))
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"

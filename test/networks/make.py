@@ -1,0 +1,173 @@
+"""Exports the networks of zoo.py with both of PyTorch's exporters, and writes what PyTorch itself says of them.
+
+    python test/networks/make.py OUT [NAME-PART…]
+
+Needs torch 2, torchvision, timm, transformers, onnx and onnxscript. For each network and exporter OUT gets a folder with
+`model.onnx`, `about.json` and `numbers.npz` (probe set, parameters, gradient, a vector and its Hessian product). Networks are
+exported as the Python probe does it. The truth is float64: double backward, or central differences of the gradient where
+PyTorch has no second derivative.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pathlib
+import sys
+import time
+import traceback
+import warnings
+
+import numpy as np
+import torch
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1] / "libs/probes/python/src"))
+sys.path.insert(0, str(HERE))
+
+from stagewatch.pytorch.export import export_by_dynamo, export_by_tracing, fix_padding, shared_names  # noqa: E402
+from stagewatch.pytorch.loss import prediction  # noqa: E402
+from stagewatch.pytorch.subject import as_trained  # noqa: E402
+from zoo import ZOO  # noqa: E402
+
+warnings.filterwarnings("ignore")
+logging.disable(logging.ERROR)
+EXPORTERS = {"tracing": export_by_tracing, "dynamo": export_by_dynamo}
+
+
+def flat(tensors):
+    return torch.cat([t.detach().reshape(-1).double() for t in tensors]).numpy()
+
+
+def settle(model, x):
+    """Zero-initialised biases and scales hide mistakes: everything gets a random part. Statistics become those of some data."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.02 * torch.randn(p.shape, generator=generator))
+        # A probability must not be at its limit, or there is nothing to compare.
+        scale = float(prediction(model(x)).abs().max())
+        if scale > 20:
+            list(model.parameters())[-1].mul_(1)
+
+
+def loss_of(output, y):
+    if output.dim() > 2:
+        output = output.reshape(-1, output.shape[-1])
+        y = y.reshape(-1)
+    return torch.nn.functional.cross_entropy(output, y)
+
+
+def derivatives(model, x, y, vector):
+    """Loss, gradient and Hessian product, in the precision of the model; and how the product was made."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def gradient(create_graph=False):
+        loss = loss_of(prediction(model(x)), y)
+        return loss, torch.autograd.grad(loss, parameters, create_graph=create_graph, allow_unused=True)
+
+    def filled(parts):
+        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, parts)]
+
+    v, begin = [], 0
+    for p in parameters:
+        v.append(torch.from_numpy(vector[begin : begin + p.numel()]).to(p.dtype).reshape(p.shape))
+        begin += p.numel()
+    loss, first = gradient()
+    unused = [g is None for g in first]
+    how = "double backward"
+    try:
+        _, parts = gradient(create_graph=True)
+        along = sum((g * d).sum() for g, d in zip(parts, v) if g is not None)
+        product = torch.autograd.grad(along, parameters, allow_unused=True)
+    except Exception:
+        how = "central differences"
+        step = 1e-5 / float(torch.sqrt(sum((d * d).sum() for d in v)))
+        sides = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                for p, d in zip(parameters, v):
+                    p.add_(sign * step * d)
+            sides.append(filled(gradient()[1]))
+            with torch.no_grad():
+                for p, d in zip(parameters, v):
+                    p.sub_(sign * step * d)
+        product = [(a - b) / (2 * step) for a, b in zip(*sides)]
+    return float(loss), filled(first), filled(product), unused, how
+
+
+def has_batch_norm(model):
+    return any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in model.modules())
+
+
+def one(name, make, out):
+    torch.manual_seed(1)
+    model, x = make()
+    model.train()
+    twin = as_trained(model)
+    settle(twin, x)
+    named = [(n, p) for n, p in twin.named_parameters() if p.requires_grad]
+    with torch.no_grad():
+        output = prediction(twin(x))
+    torch.manual_seed(2)
+    y = torch.randint(0, output.shape[-1], tuple(output.shape[:-1]))
+    vector = torch.randn(sum(p.numel() for _, p in named)).numpy().astype(np.float64)
+    vector /= np.linalg.norm(vector)
+    exact = copy.deepcopy(twin).double()
+    xd = x.double() if x.is_floating_point() else x
+    loss, gradient, product, unused, how = derivatives(exact, xd, y, vector)
+    single = copy.deepcopy(twin)
+    _, gradient32, product32, _, how32 = derivatives(single, x, y, vector)
+    g, h = flat(gradient), flat(product)
+    about = dict(
+        name=name, count=len(g), loss=loss, how=how, batchNorm=has_batch_norm(twin),
+        parameters=[n for n, _ in named], aliases=shared_names(twin),
+        unused={n: list(p.shape) for (n, p), gone in zip(named, unused) if gone},
+        # How far single precision takes PyTorch itself.
+        rounding=dict(gradient=apart(flat(gradient32), g), product=apart(flat(product32), h) if how32 == how == "double backward" else None),
+    )
+    for exporter, export in EXPORTERS.items():
+        folder = folder_of(out, name, exporter)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            began = time.perf_counter()
+            example = x[:2]
+            exported = copy.deepcopy(twin)
+            fix_padding(exported)
+            (folder / "model.onnx").write_bytes(export(exported, example))
+            failure = None
+        except Exception as error:
+            failure = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
+        (folder / "about.json").write_text(json.dumps(dict(about, exporter=exporter, failure=failure, seconds=time.perf_counter() - began)))
+        numbers = dict(x=x.numpy(), y=y.numpy(), theta=flat([p for _, p in named]).astype(np.float32), gradient=g, vector=vector, product=h)
+        np.savez(folder / "numbers.npz", **numbers)
+        (folder / "done").write_text("")
+
+
+def folder_of(out, name, exporter):
+    return out / f"{name.replace('/', '-').replace(' ', '').replace('(', '-').replace(')', '')}.{exporter}"
+
+
+def apart(a, b):
+    return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1))
+
+
+def main():
+    out, parts = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    for name, make in ZOO.items():
+        if parts and not any(part in name for part in parts):
+            continue
+        began = time.perf_counter()
+        if all((folder_of(out, name, exporter) / "done").exists() for exporter in EXPORTERS):
+            continue
+        try:
+            one(name, make, out)
+            print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
+        except Exception as error:
+            print(f"{name}: FAILED {type(error).__name__}: {str(error)[:300]}", flush=True)
+            if "-v" in parts:
+                traceback.print_exc()
+
+
+main()

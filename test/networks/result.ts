@@ -1,0 +1,37 @@
+/** What `make.py` says of a network and an exporter. */
+export interface About {
+  readonly name: string;
+  readonly exporter: 'tracing' | 'dynamo';
+  /** Parameters in all. */
+  readonly count: number;
+  readonly loss: number;
+  /** How the Hessian product was made. */
+  readonly how: string;
+  readonly batchNorm: boolean;
+  readonly parameters: readonly string[];
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly unused: Readonly<Record<string, readonly number[]>>;
+  /** PyTorch's own relative errors in single precision. */
+  readonly rounding: { readonly gradient: number; readonly product: number | null };
+  readonly failure: string | null;
+}
+
+/** Relative errors, or what went wrong. */
+export interface Result {
+  readonly about: About;
+  readonly problem?: string;
+  readonly preparedMs?: number;
+  readonly loss?: number;
+  readonly gradient?: number;
+  readonly product?: number;
+}
+
+/** Single precision through a deep network: a few times what PyTorch itself loses, and never less than this. */
+export function agrees({ about, loss, gradient, product }: Result): boolean {
+  const within = (error: number | undefined, floor: number, rounding: number): boolean =>
+    error !== undefined && error <= Math.max(floor, 10 * rounding);
+  const { rounding } = about;
+  return (
+    within(loss, 1e-5, 0) && within(gradient, 1e-4, rounding.gradient) && within(product, 1e-3, rounding.product ?? 10 * rounding.gradient)
+  );
+}
