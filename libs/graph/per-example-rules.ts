@@ -6,6 +6,7 @@ import type { Dim, GraphNode, Shape } from './graph.js';
 import { axesAttribute, flagAttribute, numberAttribute, shapeAttribute } from './op.js';
 import type { Emit, Value } from './op.js';
 import { convOptionsOf } from './ops/convolution.js';
+import { isElementwise } from './ops/registry.js';
 import { spatialOf } from './ops/windows.js';
 import { factorOf, fixedSize, freeDim, isFree } from './shapes.js';
 
@@ -34,7 +35,7 @@ export function apart(e: Emit, node: GraphNode, inputs: readonly Value[], places
 
 /** A node behind such ones, for each example. */
 export function forEach(e: Emit, node: GraphNode, inputs: readonly Each[]): Value {
-  if (elementwise.has(node.op))
+  if (isElementwise(node.op))
     return e.apply(
       node.op,
       inputs.map((input) => ranked(e, input, node.shape.length)),
@@ -128,12 +129,6 @@ function kernelGradients(e: Emit, node: GraphNode, x: Value, y: Value): Value {
   });
   return result(e, products.length === 1 ? products[0]! : concat(e, products, 3), node);
 }
-
-const elementwise: ReadonlySet<string> = new Set(
-  'abs add cast clip div elu erf exp hardSwish leakyRelu log max min mul neg pow power relu sigmoid sign softplus sqrt step sub tanh where'.split(
-    ' ',
-  ),
-);
 
 /** With as many axes behind the examples as the result has, so that broadcasting aligns the examples. */
 function ranked(e: Emit, { value, lifted }: Each, rank: number): Value {
