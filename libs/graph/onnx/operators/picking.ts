@@ -6,8 +6,8 @@ import type { Dim, Shape } from '../../graph.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value } from '../../op.js';
 import { numberLike } from '../../ops/dtypes.js';
-import { indexWithin } from '../../ops/indices.js';
-import { factorOf, isFree, mergedDim, normalizeAxis, showShape } from '../../shapes.js';
+import { indexWithin, offsetsBeside } from '../../ops/indices.js';
+import { factorOf, isFree, mergedDim, normalizeAxis, showShape, stridesOf } from '../../shapes.js';
 
 /** Larger masks are not made while importing. */
 const MAX_MASK_ELEMENTS = 2 ** 22;
@@ -94,10 +94,21 @@ function placed(e: Emit, node: OnnxNode, data: Value, sums: Value, touched: () =
 }
 
 /** Two values for one place: which of them stays is not said anywhere. */
-function checkDistinct(node: OnnxNode, places: Value): void {
-  if (places.source.kind !== 'constant' || node.text('reduction', 'none') !== 'none') return;
-  if (new Set(places.source.data).size < places.source.data.length)
-    throw node.unsupported('two values for one place', 'each place once');
+function checkDistinct(node: OnnxNode, places: ArrayLike<number>): void {
+  if (node.text('reduction', 'none') !== 'none' || new Set(Array.from(places)).size === places.length) return;
+  throw node.unsupported('two values for one place', 'each place once');
+}
+
+/** Known indices along an axis, as places in the tensor flattened. A free axis is not longer than the indices beside it. */
+function knownPlaces(indices: Value, shape: Shape, axis: number): readonly number[] {
+  if (indices.source.kind !== 'constant') return [];
+  const dims = shape.map((dim, i) => (isFree(dim) ? Number(indices.shape[i]) : dim));
+  const strides = stridesOf(dims);
+  const offsets = offsetsBeside(indices.shape as readonly number[], strides, axis);
+  return Array.from(
+    indices.source.data,
+    (index, i) => (offsets[i] ?? 0) + indexWithin(index, dims[axis] ?? 0) * (strides[axis] ?? 1),
+  );
 }
 
 const readScatterNd: OnnxReader = (e, node) => {
@@ -105,7 +116,7 @@ const readScatterNd: OnnxReader = (e, node) => {
   const depth = depthOf(node, indices, data.shape.length);
   const rest = data.shape.slice(depth);
   const places = flatPlaces(e, node, indices, data.shape.slice(0, depth));
-  checkDistinct(node, places);
+  if (places.source.kind === 'constant') checkDistinct(node, places.source.data);
   const size = merged(node, data.shape.slice(0, depth));
   const sums = reshape(e, scatterAdd(e, updates, places, 0, size), data.shape);
   const touched = (): Value => {
@@ -119,6 +130,7 @@ const readScatterElements: OnnxReader = (e, node) => {
   const [data, indices, updates] = [node.input(0), node.input(1), node.input(2)];
   const axis = axisOf(node, data);
   checkKnown(node, indices, at(data.shape, axis));
+  checkDistinct(node, knownPlaces(indices, data.shape, axis));
   const scatter = (values: Value): Value => scatterElementsAdd(e, values, indices, axis, data.shape);
   return placed(e, node, data, scatter(updates), () => scatter(filled(e, indices.shape, 1)));
 };

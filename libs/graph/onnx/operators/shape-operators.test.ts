@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { bools, floats, int64s, smallDifferences } from '../../testing/small-model.js';
+import { bools, floats, int64s, smallDifferences, smallModel } from '../../testing/small-model.js';
 import type { AttributeValue, SmallInput, SmallModel, SmallTensor } from '../../testing/small-model.js';
+import { importOnnx } from '../import.js';
 
 type Size = number | 'batch';
 const END = 2 ** 53 - 1;
@@ -230,5 +231,50 @@ describe('what is read is what ONNX Runtime computes', () => {
   it.each([...slices, ...splits, ...pads, ...joins, ...picks, ...computed])('$name', async ({ model }) => {
     expect(await smallDifferences(model, 3)).toEqual([]);
     expect(await smallDifferences(model, 1)).toEqual([]);
+  });
+});
+
+describe('what cannot be meant, or depends on other examples, is refused with the name of the node', () => {
+  const x = ['batch', 4, 3] as const;
+  it.each<readonly [string, Case, string]>([
+    ['an index that is not there', one('Gather', '', x, [int64s([4], [])], { axis: 1 }), 'index 4 is outside of an axis of 4'],
+    ['a negative index that is not there', one('Gather', '', x, [int64s([0, -5])], { axis: 1 }), 'index -5'],
+    ['elements that are not there', one('GatherElements', '', ['batch', 4], [int64s([7], [1, 1])], { axis: 1 }), 'index 7'],
+    ['the first example', one('Gather', '', x, [int64s([0], [])]), 'picked by their places'],
+    ['all examples but the first', slice('', x, [1], [END], [0]), 'the axis of the examples'],
+    ['the examples backwards', slice('', x, [-1], [-END], [0], [-1]), 'the axis of the examples'],
+    ['every second example', slice('', x, [0], [END], [0], [2]), 'the axis of the examples'],
+    ['a step of nothing', slice('', x, [0], [2], [1], [0]), 'step of 0'],
+    [
+      'examples joined',
+      one('Concat', '', x, [
+        floats(
+          Array.from({ length: 12 }, () => 0),
+          [1, 4, 3],
+        ),
+      ]),
+      'axis of the examples',
+    ],
+    ['examples padded', one('Pad', '', x, [int64s([1, 0, 0, 0, 0, 0])]), 'axis of the examples'],
+    ['a sum over examples', one('CumSum', '', x, [int64s([0], [])]), 'over the examples'],
+    ['parts that do not add up', one('Split', '', x, [int64s([1, 2])], { axis: 1 }), 'parts of 1, 2 of an axis of 4'],
+    ['a mode that is not known', one('Pad', '', x, [int64s([0, 1, 0, 0, 0, 0])], { mode: 'mirror' }), "mode 'mirror'"],
+    ['a reflection longer than the axis', one('Pad', '', x, [int64s([0, 4, 0, 0, 0, 0])], { mode: 'reflect' }), 'axis of 4'],
+    ['other sizes joined', one('Concat', '', x, [floats([1, 2], [2, 1, 1])], { axis: 2 }), 'cannot be joined'],
+    ['an axis that is not there', one('Gather', '', x, [int64s([0], [])], { axis: 3 }), 'Axis 3'],
+    [
+      'two values for one place',
+      one('ScatterElements', '', ['batch', 4], [int64s([1, 1], [1, 2]), floats([1, 2], [1, 2])], { axis: 1 }),
+      'two values',
+    ],
+    [
+      'a reduction that is not known',
+      one('ScatterElements', '', ['batch', 4], [int64s([1], [1, 1]), floats([1], [1, 1])], { axis: 1, reduction: 'mul' }),
+      "reduction 'mul'",
+    ],
+  ])('%s', (_name, { model }, reason) => {
+    const read = (): unknown => importOnnx(smallModel(model), { parameters: [] });
+    expect(read).toThrow(reason);
+    expect(read).toThrow(new RegExp(`${model.nodes[0]?.op} 0`));
   });
 });
