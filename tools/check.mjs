@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const leftOutFile = 'node_modules/.cache/left-out.txt';
+const notHereFile = 'node_modules/.cache/not-here.txt';
 /** @type {[name: string, command: string, args: string[]][]} */
 const steps = [
   ['format', 'npx', ['oxfmt', '--check', '.']],
@@ -16,7 +17,7 @@ const steps = [
   ['Python probe', 'bash', ['libs/probes/python/test.sh']],
 ];
 
-rmSync(leftOutFile, { force: true });
+for (const file of [leftOutFile, notHereFile]) rmSync(file, { force: true });
 const only = process.argv.slice(2);
 const done = [];
 for (const [name, command, args] of steps) {
@@ -28,9 +29,11 @@ for (const [name, command, args] of steps) {
   if (status !== 0) break;
 }
 
-const leftOut = existsSync(leftOutFile) ? [...new Set(readFileSync(leftOutFile, 'utf8').trim().split('\n'))] : [];
+const linesOf = (file) => (existsSync(file) ? [...new Set(readFileSync(file, 'utf8').trim().split('\n'))] : []);
+const [leftOut, notHere] = [linesOf(leftOutFile), linesOf(notHereFile)];
 console.log(`\n${done.join('\n')}`);
 if (leftOut.length > 0) console.log(`\nLeft out:\n${leftOut.map((line) => `  ${line}`).join('\n')}`);
+if (notHere.length > 0) console.log(`\nNot on this machine:\n${notHere.map((line) => `  ${line}`).join('\n')}`);
 const failed =
   done.filter((line) => line.startsWith('FAILED')).length + (process.env.CI === 'true' && leftOut.length > 0 ? 1 : 0);
 if (process.env.CI === 'true' && leftOut.length > 0)

@@ -2,3 +2,5 @@
 export { createAnalyzer, type Analyzer } from './analyzer.js';
 export { describeExecutors } from '#engine/describe-executors.js';
 export { setupTfjs } from '#engine/setup/setup-tfjs.js';
+export type { OperatorsTable } from '#engine/verify/operators-table.js';
+export { verifyExecutors } from '#engine/verify/verify-executors.js';

@@ -3,6 +3,7 @@ import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
 import { judgeCommand } from './commands/judge.js';
+import { measureCommand } from './commands/measure.js';
 import { runsCommand } from './commands/runs.js';
 import { setupCommand } from './commands/setup.js';
 import { showCommand } from './commands/show.js';
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   demoCommand,
   doctorCommand,
   setupCommand,
+  measureCommand,
   judgeCommand,
   runsCommand,
   showCommand,

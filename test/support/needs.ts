@@ -8,9 +8,18 @@ import { packageRoot } from '#runtime/package-root.js';
  * `npm run check`; in CI nothing may be left out.
  */
 export function leftOut(what: string, forWantOf: string): void {
+  report('left-out.txt', `${what}: for want of ${forWantOf}`);
+}
+
+/** What this machine's hardware cannot do, and no installation would help. It is reported, in CI too, and fails nothing. */
+export function notHere(what: string, because: string): void {
+  report('not-here.txt', `${what}: ${because}`);
+}
+
+function report(file: string, line: string): void {
   const folder = join(packageRoot, 'node_modules/.cache');
   mkdirSync(folder, { recursive: true });
-  appendFileSync(join(folder, 'left-out.txt'), `${what}: for want of ${forWantOf}\n`);
+  appendFileSync(join(folder, file), `${line}\n`);
 }
 
 /** The first of the paths that exists. */

@@ -1,17 +1,27 @@
 import { cpus, totalmem } from 'node:os';
-import type { describeExecutors } from '#analyzer/index.js';
+import type { describeExecutors, OperatorsTable } from '#analyzer/index.js';
 import { exitCodes, type Command, type Io } from '../command.js';
 import type { Check } from '../doctor-checks.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
+import { operatorsText } from '../operators-text.js';
+import { spellNumbers } from '../spell-numbers.js';
 import { table } from '../table.js';
 import { packageVersions, version } from '../version.js';
 
 export const doctorCommand: Command = {
   name: 'doctor',
-  usage: '[--json]',
+  usage: '[--verify] [--json]',
   summary: 'What was found on this machine, what was chosen, and why the rest was not.',
-  description: 'Tries the stores on a temporary folder. Exits with 1 when something that the service needs is missing.',
-  options: { ...serviceOptions, json: { type: 'boolean', help: 'Print JSON.' } },
+  description: [
+    'Tries the stores on a temporary folder. Exits with 1 when something that the service needs is missing.',
+    'With --verify every executor that starts here is compared with the reference, on every op with its derivatives, and one',
+    'that is wrong ends in 1 too.',
+  ].join('\n'),
+  options: {
+    ...serviceOptions,
+    verify: { type: 'boolean', help: 'Compare executors with the reference, op by op; takes a minute.' },
+    json: { type: 'boolean', help: 'Print JSON.' },
+  },
   maxPositionals: 0,
   async run(invocation) {
     const { io, flags } = invocation;
@@ -22,14 +32,17 @@ export const doctorCommand: Command = {
     const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
       machine: `${process.platform} ${process.arch}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
-      executors: await analyzer.describeExecutors(),
+      executors: await analyzer.describeExecutors(config.engine),
       stores: await checkStores(),
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),
+      ...(flags['verify'] === true && { operators: await analyzer.verifyExecutors(config.engine, progressOn(io)) }),
     };
     const healthy =
-      [...report.stores, ...report.ports, report.data].every((check) => check.ok) && report.executors.some((e) => e.chosen);
-    if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report })}\n`);
+      [...report.stores, ...report.ports, report.data].every((check) => check.ok) &&
+      report.executors.some((e) => e.chosen) &&
+      report.operators?.ok !== false;
+    if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report }, spellNumbers)}\n`);
     else print(io, report, healthy);
     return healthy ? exitCodes.ok : exitCodes.failed;
   },
@@ -42,6 +55,16 @@ interface Report {
   readonly stores: readonly Check[];
   readonly ports: readonly Check[];
   readonly data: Check;
+  readonly operators?: OperatorsTable;
+}
+
+/** A line for each executor when its turn comes. */
+function progressOn(io: Io): (name: string) => void {
+  let shown = '';
+  return (name) => {
+    if (name !== shown) io.err(`Comparing ${name} with the reference…\n`);
+    shown = name;
+  };
 }
 
 function print(io: Io, report: Report, healthy: boolean): void {
@@ -51,10 +74,16 @@ function print(io: Io, report: Report, healthy: boolean): void {
   section('Versions', [...Object.entries(report.versions), ['machine', report.machine]]);
   section(
     'Executors',
-    report.executors.map((e) => [e.chosen ? 'chosen' : e.available ? 'found' : 'refused', e.name, e.reason]),
+    report.executors.map((e) => [
+      e.chosen ? 'chosen' : e.available ? 'found' : 'refused',
+      e.name,
+      e.trialMs === undefined ? '' : `${e.trialMs.toFixed(1)} ms`,
+      e.reason,
+    ]),
   );
   section('Stores', checks(report.stores));
   section('Ports', checks(report.ports));
   section('Data', checks([report.data]));
+  if (report.operators !== undefined) io.out(`\n${operatorsText(report.operators)}`);
   io.out(healthy ? '\nReady.\n' : '\nSomething is missing; see above.\n');
 }

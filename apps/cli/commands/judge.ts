@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { judgeLines } from '#analyzer/judge-lines.js';
-import { toJsonNumber } from '#math/json-number.js';
+import { spellNumbers } from '../spell-numbers.js';
 import { exitCodes, UsageError, type Command, type Io } from '../command.js';
 
 export const judgeCommand: Command = {
@@ -38,8 +38,4 @@ async function lines(path: string, io: Io): Promise<AsyncIterable<string>> {
   } catch (error) {
     throw new UsageError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-function spellNumbers(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? toJsonNumber(value) : value;
 }

@@ -6,6 +6,8 @@ const broken: Readonly<Record<string, (node: OnnxNodeProto, graph: OnnxGraph) =>
   MaxPool: ({ output }) => output.length > 1,
   // Steps below -1 give other elements.
   Slice: ({ input }, graph) => wholeNumbers(graph, input[4]).some((step) => step < -1),
+  // It takes the exponentials as they are, and so overflows.
+  ReduceLogSumExp: () => true,
   // Wrong where each group has one channel and a stride is above one.
   ConvTranspose: ({ attribute }) => attribute.some(({ name, i }) => name === 'group' && Number(i) > 1),
 };

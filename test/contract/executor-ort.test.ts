@@ -1,0 +1,3 @@
+import { executorContracts } from './executor.js';
+
+await executorContracts(['ort-cpu', 'reference']);

@@ -1,0 +1,3 @@
+import { executorContracts } from './executor.js';
+
+await executorContracts(['tfjs-node', 'tfjs-wasm', 'tfjs-cpu']);
