@@ -1,5 +1,13 @@
 /** The front door of this room: models on probe sets, and what is needed to make one of what a job sent. */
-export type { Linearization, ProbeModel } from './probe-model.js';
+export type {
+  CurvatureKind,
+  Linearization,
+  LinearizeOptions,
+  PerExampleLoss,
+  Prediction,
+  ProbeModel,
+  Work,
+} from './probe-model.js';
 export { checkProduct, type ProductCheck } from './check-product.js';
 export {
   createProbeModel,
@@ -13,7 +21,10 @@ export { openExecutor } from './executors/discover.js';
 export { executorNames, type ExecutorName } from './executors/names.js';
 export type { ExecutorSettings } from './executors/open-executor.js';
 export { loadModel, type ModelSource } from './load-model.js';
+export { initialOf, loadModelFile, type LoadedModel, type ModelFile } from './model-file.js';
 export type { NpyArray, NpyDType } from './npy.js';
 export { readNpz, writeNpz } from './npz.js';
+export { parametersFrom, readTensors, type ReadParameters } from './parameter-file.js';
 export { readProbeSet, type ProbeSet } from './probe-set.js';
+export { randomProbeSet } from './random-probe-set.js';
 export { readSnapshot, type SnapshotTensor } from './snapshot.js';
