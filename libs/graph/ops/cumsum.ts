@@ -1,3 +1,4 @@
+import { expand } from '../emit.js';
 import { cumsum } from '../emit/shape.js';
 import type { CumsumOptions } from '../emit/shape.js';
 import { UnsupportedModel } from '../errors.js';
@@ -6,6 +7,7 @@ import { at, flagAttribute, numberAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { isFree, normalizeAxis, showShape } from '../shapes.js';
 import { alongAxis } from './along-axis.js';
+import { beforeStretching } from './stretched.js';
 
 const optionsOf = (attributes: Attributes): Required<CumsumOptions> => ({
   exclusive: flagAttribute(attributes, 'exclusive'),
@@ -32,6 +34,14 @@ export const cumsumOp: OpDefinition = {
     return shape;
   },
   dtype: (inputs) => at(inputs, 0).dtype,
+  simplify: (e, inputs, attributes) => {
+    const x = at(inputs, 0);
+    const axis = numberAttribute(attributes, 'axis');
+    const small = beforeStretching(e, x);
+    return small?.shape[axis] === x.shape[axis] && small !== undefined
+      ? expand(e, cumsum(e, small, axis, optionsOf(attributes)), x.shape)
+      : undefined;
+  },
   derivative: {
     vjp: (e, { attributes }, cotangent) => {
       const { exclusive, reverse } = optionsOf(attributes);

@@ -1,10 +1,11 @@
-import { reshape } from '../emit.js';
+import { expand, reshape } from '../emit.js';
 import { gather, scatterAdd, sliceAlong } from '../emit/shape.js';
 import { at, numberAttribute } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
 import { elements } from '../reference-tensor.js';
 import { isFree } from '../shapes.js';
 import { around, checkWholeNumbers, fromZero, indexWithin, replaced } from './indices.js';
+import { beforeStretching } from './stretched.js';
 
 /** Longer lists of known indices are not looked through. */
 const MAX_SEQUENCE = 65_536;
@@ -22,6 +23,16 @@ function asSlice(e: Emit, x: Value, indices: Value, axis: number): Value | undef
   return reshape(e, sliceAlong(e, x, axis, first, places.length, step), replaced(x.shape, axis, indices.shape));
 }
 
+/** What was stretched is picked before, as the positions of tokens are, which are the same for every example. */
+function ofStretched(e: Emit, x: Value, indices: Value, axis: number): Value | undefined {
+  const shape = replaced(x.shape, axis, indices.shape);
+  const fewer = beforeStretching(e, indices);
+  if (fewer !== undefined) return expand(e, gather(e, x, fewer, axis), shape);
+  const small = beforeStretching(e, x);
+  if (small === undefined || small.shape[axis] !== x.shape[axis]) return undefined;
+  return expand(e, gather(e, small, indices, axis), shape);
+}
+
 /** The slices of x along an axis that the indices name, in the place of that axis: also the rows of an embedding. */
 export const gatherOp: OpDefinition = {
   name: 'gather',
@@ -30,7 +41,10 @@ export const gatherOp: OpDefinition = {
     return replaced(at(inputs, 0).shape, numberAttribute(attributes, 'axis'), at(inputs, 1).shape);
   },
   dtype: (inputs) => at(inputs, 0).dtype,
-  simplify: (e, inputs, attributes) => asSlice(e, at(inputs, 0), at(inputs, 1), numberAttribute(attributes, 'axis')),
+  simplify: (e, inputs, attributes) => {
+    const axis = numberAttribute(attributes, 'axis');
+    return asSlice(e, at(inputs, 0), at(inputs, 1), axis) ?? ofStretched(e, at(inputs, 0), at(inputs, 1), axis);
+  },
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent) => {
       const axis = numberAttribute(attributes, 'axis');

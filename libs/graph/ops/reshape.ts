@@ -6,6 +6,7 @@ import type { OnnxNode, OnnxWriter, OpDefinition, Value } from '../op.js';
 import { factorOf, fixedSize, freeAxes, freeDim, isFree, mergedDim, normalizeAxis, sameShape, showShape } from '../shapes.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
+import { beforeStretching } from './stretched.js';
 
 function checkSizes(from: Shape, to: Shape): Shape {
   const whole = to.every((dim) => Number.isInteger(factorOf(dim)));
@@ -59,6 +60,18 @@ function unsqueezed(node: OnnxNode): Shape {
   return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)));
 }
 
+/**
+ * Where a reshape only adds and takes away axes of size 1: the shape that it gives to `small`, from which x was stretched.
+ * (Axes of size 1 stay so.)
+ */
+function withoutUnits(from: Shape, small: Shape, to: Shape): Shape | undefined {
+  const long = from.flatMap((dim, axis) => (dim === 1 ? [] : [axis]));
+  const wanted = to.filter((dim) => dim !== 1);
+  if (wanted.length !== long.length || wanted.some((dim, i) => dim !== from[long[i] ?? 0])) return undefined;
+  let next = 0;
+  return to.map((dim) => (dim === 1 ? 1 : (small[long[next++] ?? 0] ?? 1)));
+}
+
 /** Of a tensor that has this name. */
 export function writeReshape(writer: OnnxWriter, name: string, shape: Shape, output?: string): string {
   const empty = shape.includes(0);
@@ -81,6 +94,9 @@ export const reshapeOp: OpDefinition = {
     if (before !== undefined) return reshape(e, at(before.inputs, 0), shape);
     const stretched = madeBy(x, 'expand');
     const small = stretched && at(stretched.inputs, 0);
+    const spread = beforeStretching(e, x);
+    const unit = spread && withoutUnits(x.shape, spread.shape, shape);
+    if (spread !== undefined && unit !== undefined) return e.apply('expand', [reshape(e, spread, unit)], { shape });
     // One number that was stretched can be stretched to any shape.
     return small && fixedSize(small.shape) === 1 && freeAxes(small.shape) === 0
       ? e.apply('expand', [reshape(e, small, [])], { shape: checkSizes(x.shape, shape) })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../builder.js';
 import { reverse } from '../differentiate.js';
-import { add, mul, reduceSum, reshape, transpose } from '../emit.js';
-import { concat, gather, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
+import { add, expand, mul, reduceSum, reshape, transpose } from '../emit.js';
+import { concat, cumsum, gather, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import { runReference } from '../run-reference.js';
@@ -69,6 +69,34 @@ describe('cuts and joins', () => {
     ['all indices', (e, x) => gather(e, x, wholes(e, [0, 1, 2, 3, 4, -1]), 1), []],
   ])('%s', (_name, make, ops) => {
     expect(opsLeft(make)).toEqual(ops);
+  });
+
+  it.each<[string, Make, string[]]>([
+    [
+      'picked',
+      (e, x) => add(e, x, gather(e, expand(e, sliceAlong(e, x, 0, 0, 3), [3, 6]), wholes(e, [4, 1, 1, 0, 2, 2]), 1)),
+      ['gather', 'add'],
+    ],
+    [
+      'positions that are the same for all',
+      (e, x) => {
+        const places = expand(e, reshape(e, wholes(e, [5, 4, 3, 2, 1, 0]), [1, 6]), [3, 6]);
+        return gather(e, reshape(e, sliceAlong(e, x, 0, 0, 1), [6]), places, 0);
+      },
+      ['slice', 'reshape', 'slice', 'reshape', 'expand'],
+    ],
+    ['summed up', (e, x) => cumsum(e, expand(e, sliceAlong(e, x, 0, 1, 1), [3, 6]), 1), ['slice', 'cumsum', 'expand']],
+    [
+      'given another axis',
+      (e, x) => add(e, reshape(e, expand(e, sliceAlong(e, x, 0, 1, 1), [3, 6]), [3, 1, 6]), reshape(e, x, [3, 1, 6])),
+      ['slice', 'reshape', 'reshape', 'add'],
+    ],
+  ])('what was stretched is stretched later - %s', (_name, make, ops) => {
+    expect(
+      opsLeft(make, [3, 6])
+        .filter((op) => op !== 'expand' || ops.includes(op))
+        .sort(),
+    ).toEqual([...ops].sort());
   });
 
   it('the gradient of a split is one concatenation', () => {

@@ -1,12 +1,13 @@
 /** Operators that pick and place by whole numbers. */
 import { add, mul, reshape, sub, expand, transpose, batchSize } from '../../emit.js';
 import { cast, less, where } from '../../emit/elementwise.js';
-import { filled, gather, gatherElements, oneHot, scatterAdd, scatterElementsAdd, sliceAlong } from '../../emit/shape.js';
+import { concat, filled, gather, gatherElements, oneHot, scatterAdd, scatterElementsAdd, sliceAlong } from '../../emit/shape.js';
 import type { Dim, Shape } from '../../graph.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value } from '../../op.js';
 import { numberLike } from '../../ops/dtypes.js';
 import { indexWithin, offsetsBeside } from '../../ops/indices.js';
+import { beforeStretching } from '../../ops/stretched.js';
 import { factorOf, isFree, mergedDim, normalizeAxis, showShape, stridesOf } from '../../shapes.js';
 
 /** Larger masks are not made while importing. */
@@ -70,9 +71,23 @@ const depthOf = (node: OnnxNode, indices: Value, rank: number): number => {
   );
 };
 
+/** Along axes that x was stretched along, every place is the same: what is picked by the others only. */
+function withoutStretched(e: Emit, x: Value, indices: Value, depth: number): { readonly x: Value; readonly indices: Value } {
+  const small = beforeStretching(e, x);
+  const asked = Array.from({ length: depth }, (_, axis) => axis).filter((axis) => small?.shape[axis] === x.shape[axis]);
+  if (small === undefined || asked.length === depth || asked.length === 0) return { x, indices };
+  const left = x.shape.map((_, axis) => axis).filter((axis) => axis >= depth || asked.includes(axis));
+  const dims = (value: Value): Shape => left.map((axis) => at(value.shape, axis));
+  const last = indices.shape.length - 1;
+  const columns = asked.map((axis) => sliceAlong(e, indices, last, axis, 1));
+  return { x: expand(e, reshape(e, small, dims(small)), dims(x)), indices: concat(e, columns, last) };
+}
+
 const readGatherNd: OnnxReader = (e, node) => {
-  const [x, indices] = [node.input(0), node.input(1)];
   const shared = node.int('batch_dims', 0);
+  const given = { x: node.input(0), indices: node.input(1) };
+  const { x, indices } =
+    shared === 0 ? withoutStretched(e, given.x, given.indices, depthOf(node, given.indices, given.x.shape.length)) : given;
   const depth = depthOf(node, indices, x.shape.length - shared);
   const [common, rest] = [x.shape.slice(0, shared), x.shape.slice(shared + depth)];
   const picked = x.shape.slice(shared, shared + depth);
