@@ -30,6 +30,8 @@ export interface CompiledModel extends ProbeModel {
   readonly graph: Graph;
   readonly probeSet: FeedableProbeSet;
   readonly plan: MemoryPlan;
+  /** What a linearization keeps between products with the Hessian. */
+  readonly keptBytes: number;
   /** The same model on its first examples. */
   narrowed(examples: number): CompiledModel;
 }

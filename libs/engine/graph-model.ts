@@ -6,6 +6,7 @@ import {
   linearize,
   mixesExamples,
   perExampleGradient,
+  UnsupportedModel,
   type GradientGraph,
   type Graph,
   type LinearizedGraph,
@@ -44,6 +45,9 @@ export interface GraphModelOptions<T extends DeviceTensor> {
 
 type Tensors<T> = Readonly<Record<string, T>>;
 type Numbers = Float32Array | Float64Array;
+type Read = (name: string) => Promise<Numbers>;
+/** Whether several examples can go through at once. */
+type Apart = GradientGraph & { readonly together: boolean };
 
 /** A ProbeModel of a graph on an executor: feeds the probe set in chunks, adds up, divides by the weight of all examples. */
 export class GraphModel<T extends DeviceTensor> implements ProbeModel {
@@ -60,7 +64,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   readonly #tangents = new Map<Graph, Map<number, TangentGraph>>();
   readonly #chunkSizes = new Map<Graph, number>();
   #gradient: GradientGraph | undefined;
-  #perExampleGradient: GradientGraph | undefined;
+  #perExampleGradient: Apart | undefined;
 
   constructor(options: GraphModelOptions<T>) {
     const { graph, probeSet, executor } = options;
@@ -81,6 +85,11 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   /** Of products with the Hessian. */
   get plan(): MemoryPlan {
     return this.#linearization('hessian').plan;
+  }
+
+  /** What a linearization keeps between products with the Hessian. */
+  get keptBytes(): number {
+    return this.#linearization('hessian').keptBytes;
   }
 
   async loss(theta: Float32Array, work: Work = {}): Promise<number> {
@@ -121,25 +130,35 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
 
   async perExampleGradients(theta: Float32Array, rows: readonly number[], work: Work = {}): Promise<Block> {
     this.#checkRows(rows);
-    const derived = (this.#perExampleGradient ??= perExampleGradient(this.graph));
+    const { graph, gradients, together } = this.#apart();
     const inputs = this.probeSet.inputs.map((input) => pickRows(input, rows));
     const few = { examples: rows.length, inputs };
-    const { chunkExamples } = planChunks([derived.graph], Math.max(1, rows.length), this.#options.memoryBytes, false);
-    const vectors = new VectorParts(this.#options.executor, this.#space, this.parameters);
+    const { memoryBytes, executor } = this.#options;
+    const chunkExamples = together ? planChunks([graph], Math.max(1, rows.length), memoryBytes, false).chunkExamples : 1;
+    const vectors = new VectorParts(executor, this.#space, this.parameters);
     const blocks: Block[] = [];
-    await this.#inChunks(
-      derived.graph,
-      theta,
-      work,
-      async (read, examples) => {
-        const stacks = await Promise.all(derived.gradients.map(read));
-        blocks.push(vectors.join(Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row))));
-      },
-      { probeSet: few, chunkExamples },
-    );
+    const take = async (read: Read, examples: number): Promise<void> => {
+      const stacks = await Promise.all(gradients.map(read));
+      blocks.push(vectors.join(Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row))));
+    };
+    await this.#inChunks(graph, theta, work, take, { probeSet: few, chunkExamples });
     const all = await this.#space.join(blocks);
     this.#space.release(...blocks);
     return all;
+  }
+
+  /** The graph of single examples' gradients; where that cannot be had, the gradient itself, for one example at a time. */
+  #apart(): Apart {
+    if (this.#perExampleGradient !== undefined) return this.#perExampleGradient;
+    let apart: Apart;
+    try {
+      apart = { ...perExampleGradient(this.graph), together: true };
+    } catch (error) {
+      if (!(error instanceof UnsupportedModel)) throw error;
+      apart = { ...(this.#gradient ??= gradient(this.graph)), together: false };
+    }
+    this.#perExampleGradient = apart;
+    return apart;
   }
 
   async linearize(theta: Float32Array, options: LinearizeOptions = {}): Promise<Linearization> {
@@ -220,7 +239,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     graph: Graph,
     theta: Float32Array,
     { signal, progress }: Work,
-    take: (read: (name: string) => Promise<Numbers>, examples: number) => Promise<void>,
+    take: (read: Read, examples: number) => Promise<void>,
     other?: { readonly probeSet: FeedableProbeSet; readonly chunkExamples: number },
   ): Promise<void> {
     const { executor } = this.#options;

@@ -78,7 +78,7 @@ export function probeModelContract({ executor, tolerance }: ProbeModelContract):
     const probeSet = probeSetFor(spec);
     const opened: CompiledModel[] = [];
     const open = (memoryBytes?: number): CompiledModel => {
-      const model = createProbeModel({ graph, probeSet, executor, threads: 1, memoryBytes });
+      const model = createProbeModel({ graph, probeSet, loss: spec, executor, threads: 1, memoryBytes });
       opened.push(model);
       return model;
     };
@@ -121,6 +121,75 @@ export function probeModelContract({ executor, tolerance }: ProbeModelContract):
       expect(await point.multiply([unit(7)])).toEqual([again]);
       expect(await point.multiply([])).toEqual([]);
       await point.close();
+    });
+
+    it('multiplies blocks that live where the executor is', async () => {
+      const model = open();
+      const { space } = model;
+      const point = await model.linearize(theta);
+      for (const places of [[3], [0, 7], [1, 2, 3, 4, 5, 6]]) {
+        const block = await space.fromHost(places.map(unit));
+        const product = await point.multiplyBlock(block);
+        const columns = await space.toHost(product);
+        columns.forEach((column, k) => expect(distance(column, hessian[places[k]!]!)).toBeLessThan(tolerance));
+        space.release(block, product);
+      }
+      expect((await point.multiplyBlock(await space.join([]))).count).toBe(0);
+      await point.close();
+      await expect(point.multiply([unit(0)])).rejects.toThrow('closed');
+    });
+
+    // In one chunk, and in several.
+    it.each([undefined, 4000])('tells examples apart, in %s bytes', async (memoryBytes) => {
+      const model = open(memoryBytes);
+      const { losses, weights } = await model.perExampleLoss(theta);
+      expect([losses.length, weights]).toEqual([examples, undefined]);
+      expect(distance([losses.reduce((a, b) => a + b, 0) / examples], [expected.loss])).toBeLessThan(tolerance);
+      const { shape, data } = await model.predict(theta);
+      expect([shape, data.length]).toEqual([[examples, 3], 3 * examples]);
+      const rows = Array.from({ length: examples }, (__, i) => i);
+      const all = await model.space.toHost(await model.perExampleGradients(theta, rows));
+      const mean = Array.from(theta, (__, i) => all.reduce((sum, one) => sum + one[i]!, 0) / examples);
+      expect(distance(mean, expected.gradient)).toBeLessThan(tolerance);
+      const few = await model.space.toHost(await model.perExampleGradients(theta, [11, 2, 2]));
+      [11, 2, 2].forEach((row, k) => expect(distance(few[k]!, all[row]!)).toBeLessThan(tolerance));
+      const none = await model.perExampleGradients(theta, []);
+      expect(none.count).toBe(0);
+      await expect(model.perExampleGradients(theta, [examples])).rejects.toThrow(RangeError);
+    });
+
+    it('multiplies with the Gauss-Newton matrix, which is the Fisher information here', async () => {
+      const model = open();
+      const products = [];
+      for (const kind of ['gauss-newton', 'fisher'] as const) {
+        const point = await model.linearize(theta, { kind });
+        expect(distance(point.gradient, expected.gradient)).toBeLessThan(tolerance);
+        products.push(await point.multiply([theta]));
+        await point.close();
+      }
+      expect(products[1]).toEqual(products[0]);
+      const along = products[0]![0]!.reduce((sum, x, i) => sum + x * theta[i]!, 0);
+      expect(along).toBeGreaterThan(0);
+    });
+
+    it('ends where it is told to, and says how far it is', async () => {
+      const model = open(1);
+      const point = await model.linearize(theta);
+      const seen: string[] = [];
+      await point.multiply([unit(0), unit(1)], { progress: (done, of) => void seen.push(`${done}/${of}`) });
+      expect(seen).toEqual(Array.from({ length: examples }, (__, i) => `${2 * (i + 1)}/${2 * examples}`));
+      const controller = new AbortController();
+      let done = 0;
+      const stopped = point.multiply([unit(0)], {
+        signal: controller.signal,
+        progress: () => void (++done === 3 && controller.abort(new Error('enough'))),
+      });
+      await expect(stopped).rejects.toThrow('enough');
+      expect(done).toBe(3);
+      await expect(model.loss(theta, { signal: controller.signal })).rejects.toThrow('enough');
+      await expect(model.linearize(theta, { signal: controller.signal })).rejects.toThrow('enough');
+      // It can be used as before.
+      expect(distance((await point.multiply([unit(4)]))[0]!, hessian[4]!)).toBeLessThan(tolerance);
     });
 
     // Small budgets: some chunks kept, then none, then one example at a time.
