@@ -1,3 +1,4 @@
+import { expand } from '../emit.js';
 import { concat, filled, slice, sliceAlong } from '../emit/shape.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Shape, ValueType } from '../graph.js';
@@ -6,6 +7,7 @@ import type { Emit, OpDefinition, Value } from '../op.js';
 import { elements } from '../reference-tensor.js';
 import { isFree, normalizeAxis, sameShape, showShape } from '../shapes.js';
 import { madeBy } from './patterns.js';
+import { beforeStretching } from './stretched.js';
 
 const without = (shape: Shape, axis: number): Shape => shape.filter((_, i) => i !== axis);
 
@@ -49,6 +51,25 @@ function adjoining(e: Emit, a: Value, b: Value, axis: number): Value | undefined
   return slice(e, at(cutA.inputs, 0), { starts: startsA, sizes, steps });
 }
 
+/** Parts that were all stretched along one axis are joined before. */
+function ofStretched(e: Emit, parts: readonly Value[], axis: number): Value | undefined {
+  const smalls = parts.flatMap((part) => beforeStretching(e, part) ?? []);
+  if (smalls.length < parts.length) return undefined;
+  const isLater = at(parts, 0).shape.map((dim, i) => i !== axis && dim !== 1 && smalls.every(({ shape }) => shape[i] === 1));
+  if (!isLater.includes(true)) return undefined;
+  const narrow = (shape: Shape): Shape => shape.map((dim, i) => (isLater[i] ? 1 : dim));
+  const joined = concat(
+    e,
+    smalls.map((small, i) => expand(e, small, narrow(at(parts, i).shape))),
+    axis,
+  );
+  return expand(
+    e,
+    joined,
+    joined.shape.map((dim, i) => (isLater[i] ? at(at(parts, 0).shape, i) : dim)),
+  );
+}
+
 /** Joins tensors along an axis. */
 export const concatOp: OpDefinition = {
   name: 'concat',
@@ -65,7 +86,7 @@ export const concatOp: OpDefinition = {
       if (both === undefined) parts.push(input);
       else parts.splice(-1, 1, both);
     }
-    if (parts.length === inputs.length && parts.every((part, i) => part === inputs[i])) return undefined;
+    if (parts.length === inputs.length && parts.every((part, i) => part === inputs[i])) return ofStretched(e, parts, axis);
     return parts.length === 0 ? at(inputs, 0) : concat(e, parts, axis);
   },
   derivative: {

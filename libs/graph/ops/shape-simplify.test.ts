@@ -87,6 +87,15 @@ describe('cuts and joins', () => {
     ],
     ['summed up', (e, x) => cumsum(e, expand(e, sliceAlong(e, x, 0, 1, 1), [3, 6]), 1), ['slice', 'cumsum', 'expand']],
     [
+      'joined',
+      (e, x) => {
+        const row = (start: number, size: number): Value =>
+          expand(e, slice(e, x, { starts: [0, start], sizes: [1, size], steps: [1, 1] }), [3, size]);
+        return concat(e, [row(0, 2), row(3, 2)], 1);
+      },
+      ['slice', 'slice', 'concat', 'expand'],
+    ],
+    [
       'given another axis',
       (e, x) => add(e, reshape(e, expand(e, sliceAlong(e, x, 0, 1, 1), [3, 6]), [3, 1, 6]), reshape(e, x, [3, 1, 6])),
       ['slice', 'reshape', 'reshape', 'add'],
