@@ -96,14 +96,19 @@ describe('a model with several inputs and weighted examples', () => {
     expect(off([await truth.loss(theta)], [(await plain.loss(theta)) + 0.1 * squares])).toBeLessThan(1e-7);
     const [product] = await (await truth.linearize(theta)).multiply([vector]);
     const [without] = await (await plain.linearize(theta)).multiply([vector]);
-    expect(off(product!, without!.map((x, i) => x + 0.2 * vector[i]!))).toBeLessThan(1e-6);
+    expect(
+      off(
+        product!,
+        without!.map((x, i) => x + 0.2 * vector[i]!),
+      ),
+    ).toBeLessThan(1e-6);
   });
 
   it('gives the gradients of single examples', async () => {
     const model = open({ graph, probeSet });
     const [few, expected] = [[8, 0, 3], await truth.perExampleGradients(theta, [8, 0, 3])];
     const actual = await model.space.toHost(await model.perExampleGradients(theta, few));
-    (await truth.space.toHost(expected)).forEach((gradient, i) => expect(off(actual[i]!, gradient)).toBeLessThan(rounding););
+    (await truth.space.toHost(expected)).forEach((gradient, i) => expect(off(actual[i]!, gradient)).toBeLessThan(rounding));
   });
 
   it('goes through examples one by one where an op has no rule to keep them apart', async () => {
@@ -120,7 +125,12 @@ describe('a model with several inputs and weighted examples', () => {
     const at = normalVector(4, random);
     const all = await model.space.toHost(await model.perExampleGradients(at, [0, 1, 2, 3, 4]));
     const { gradient } = await model.gradient(at);
-    expect(off(gradient, gradient.map((_, i) => all.reduce((sum, one) => sum + one[i]! / 5, 0)))).toBeLessThan(rounding);
+    expect(
+      off(
+        gradient,
+        gradient.map((_, i) => all.reduce((sum, one) => sum + one[i]! / 5, 0)),
+      ),
+    ).toBeLessThan(rounding);
   });
 
   it('wants an array for each input', () => {
