@@ -25,6 +25,8 @@ import { fixedSize, showShape, sizeOf } from './shapes.js';
 
 /** Larger results are left to the executor, which folds constants itself and does it in place. */
 const MAX_FOLDED_ELEMENTS = 4096;
+/** Masks and positions: the pairs of a thousand tokens. Not every executor folds constants. */
+const MAX_FOLDED_WHOLE_NUMBERS = 2 ** 21;
 /** Larger constants are the same only when they are the same array. */
 const MAX_COMPARED_ELEMENTS = 64;
 
@@ -147,7 +149,8 @@ export class GraphBuilder implements Emit {
 
   #folded(op: string, inputs: readonly Value[], attributes: Attributes, { dtype, shape }: ValueType): Value | undefined {
     const size = sizeOf(shape);
-    if (inputs.length === 0 || size === undefined || size > MAX_FOLDED_ELEMENTS || op === 'expand') return undefined;
+    const most = dtype === 'float32' ? MAX_FOLDED_ELEMENTS : MAX_FOLDED_WHOLE_NUMBERS;
+    if (inputs.length === 0 || size === undefined || size > most || op === 'expand') return undefined;
     if (this.#folds > limits.foldedElements) return undefined;
     if (inputs.some(({ source }) => source.kind !== 'constant')) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>

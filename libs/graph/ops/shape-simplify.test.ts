@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../builder.js';
 import { reverse } from '../differentiate.js';
 import { add, expand, mul, reduceSum, reshape, transpose } from '../emit.js';
-import { concat, cumsum, gather, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
+import { concat, countingTo, cumsum, gather, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import { runReference } from '../run-reference.js';
@@ -106,6 +106,17 @@ describe('cuts and joins', () => {
         .filter((op) => op !== 'expand' || ops.includes(op))
         .sort(),
     ).toEqual([...ops].sort());
+  });
+
+  it('a mask of all pairs of 300 tokens is known, and a table of floats of that size is not', () => {
+    const builder = new GraphBuilder();
+    const [row, column] = [
+      [1, 300],
+      [300, 1],
+    ].map((shape) => reshape(builder, countingTo(builder, 300), shape));
+    expect(builder.apply('less', [row!, column!]).source.kind).toBe('constant');
+    const floats = [row!, column!].map((value) => builder.apply('cast', [value], { to: 'float32' }));
+    expect(mul(builder, floats[0]!, floats[1]!).source.kind).toBe('op');
   });
 
   it('the gradient of a split is one concatenation', () => {
