@@ -19,7 +19,7 @@ const node: Message = { 1: 'name', 2: 'name', 3: 'name', 4: 'name', 5: attribute
 const opset: Message = { 1: 'name' };
 const dimension: Message = { 2: 'name' };
 const valueInfo: Message = { 1: 'name', 2: { 1: { 2: { 1: dimension } } } };
-const graph: Message = { 1: node, 2: 'name', 5: tensor, 11: valueInfo, 12: valueInfo };
+const graph: Message = { 1: node, 2: 'name', 5: tensor, 11: valueInfo, 12: valueInfo, 13: valueInfo };
 // A branch of an If is a graph inside an attribute.
 attribute[6] = graph;
 const definition: Message = { 1: 'name', 4: 'name', 5: 'name', 7: node, 9: opset, 10: 'name', 11: attribute, 13: 'name' };

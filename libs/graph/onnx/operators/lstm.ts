@@ -1,4 +1,5 @@
 import { add, addIfAny, mul, sub } from '../../emit.js';
+import { sliceAlong } from '../../emit/shape.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxReader, Value } from '../../op.js';
 import { addIf, affine, gate, unrolled } from './recurrent.js';
@@ -18,12 +19,16 @@ const cellOf = (coupled: boolean): Cell => ({
     if (h === undefined || c === undefined) throw new Error('An LSTM has two states');
     const [f, g, out] = [at(weights.activations, 0), at(weights.activations, 1), at(weights.activations, 2)];
     const sums = add(e, projected, affine(e, h, weights.recurrent));
-    const part = (k: number): Value => gate(e, sums, k, weights.hidden);
-    const input = f(e, addIf(e, part(0), peep(e, weights, 0, c)));
-    const forget = coupled ? sub(e, e.scalar(1), input) : f(e, addIf(e, part(2), peep(e, weights, 2, c)));
-    const cell = add(e, mul(e, forget, c), mul(e, input, g(e, part(3))));
-    const output = f(e, addIf(e, part(1), peep(e, weights, 1, cell)));
-    return [mul(e, output, out(e, cell)), cell];
+    const candidate = g(e, gate(e, sums, 3, weights.hidden));
+    const { peepholes, hidden } = weights;
+    // Gates of one function are computed at once where nothing of their own comes to them.
+    const together = peepholes === undefined ? f(e, sliceAlong(e, sums, 1, 0, 3 * hidden)) : undefined;
+    const gateOf = (k: number, state: Value): Value =>
+      together ? gate(e, together, k, hidden) : f(e, addIf(e, gate(e, sums, k, hidden), peep(e, weights, k, state)));
+    const input = gateOf(0, c);
+    const forget = coupled ? sub(e, e.scalar(1), input) : gateOf(2, c);
+    const cell = add(e, mul(e, forget, c), mul(e, input, candidate));
+    return [mul(e, gateOf(1, cell), out(e, cell)), cell];
   },
 });
 
