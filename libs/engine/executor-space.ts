@@ -1,5 +1,6 @@
 import { GraphBuilder } from '#graph/builder.js';
 import { add, matmul } from '#graph/emit.js';
+import { concat, sliceAlong } from '#graph/emit/shape.js';
 import type { Graph } from '#graph/index.js';
 import { normalVector } from '#math/random.js';
 import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
@@ -10,6 +11,11 @@ import { moveVector, pieceLayout, slotsFor, vectorAt, writePart, type PieceLayou
 export interface Run<T extends DeviceTensor> {
   readonly tensor: T;
   readonly count: number;
+}
+
+interface Located<T extends DeviceTensor> {
+  readonly run: Run<T>;
+  readonly from: number;
 }
 
 /** Vectors in one or several tensors, which blocks may share. */
@@ -44,7 +50,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
       if (vector.length !== this.size) throw new RangeError(`A vector of ${vector.length} numbers in a space of ${this.size}`);
       writePart(this.layout, vector, 0, slots, i);
     }
-    return this.#upload(slots);
+    return this.fromSlots(slots);
   }
 
   async toHost(block: Block): Promise<Float32Array[]> {
@@ -100,7 +106,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
         left += count;
       }
     }
-    return sum === undefined ? this.#upload(slotsFor(this.layout, results)) : this.adopt(sum, results);
+    return sum === undefined ? this.fromSlots(slotsFor(this.layout, results)) : this.adopt(sum, results);
   }
 
   axpy(factor: number, x: Block, y: Block): Promise<Block> {
@@ -171,17 +177,37 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     this.#executor.release(result);
   }
 
-  async #gathered(located: readonly { readonly run: Run<T>; readonly from: number }[]): Promise<DeviceBlock<T>> {
+  async #gathered(located: readonly Located<T>[]): Promise<DeviceBlock<T>> {
+    if (located.length === 0) return new DeviceBlock([]);
+    return this.#executor.inHostMemory === true ? this.#gatheredOnHost(located) : this.#gatheredOnDevice(located);
+  }
+
+  async #gatheredOnDevice(located: readonly Located<T>[]): Promise<DeviceBlock<T>> {
+    const runs = [...new Set(located.map(({ run }) => run))];
+    const places = located.map(({ run, from }) => [runs.indexOf(run), from] as const);
+    const program = await this.#program(
+      gathering(
+        this.layout,
+        runs.map(({ count }) => count),
+        places,
+      ),
+    );
+    const inputs = Object.fromEntries(runs.map(({ tensor }, i) => [`run/${i}`, tensor]));
+    return this.adopt(output(await program.run(inputs), 'result'), located.length);
+  }
+
+  async #gatheredOnHost(located: readonly Located<T>[]): Promise<DeviceBlock<T>> {
     const target = slotsFor(this.layout, located.length);
     const sources = new Map<Run<T>, Float32Array | Float64Array>();
     for (const { run } of located) if (!sources.has(run)) sources.set(run, await this.#executor.download(run.tensor));
     for (const [to, { run, from }] of located.entries()) {
       moveVector(this.layout, { data: sources.get(run)!, count: run.count }, from, target, to);
     }
-    return this.#upload(target);
+    return this.fromSlots(target);
   }
 
-  #upload({ data, count }: { readonly data: Float32Array; readonly count: number }): DeviceBlock<T> {
+  /** A block of vectors that lie in this space's layout. */
+  fromSlots({ data, count }: { readonly data: Float32Array; readonly count: number }): DeviceBlock<T> {
     const { pieces, pieceLength } = this.layout;
     return count === 0 ? new DeviceBlock([]) : this.adopt(this.#executor.upload([pieces, count, pieceLength], data), count);
   }
@@ -207,6 +233,26 @@ function firstToMerge(runs: readonly { readonly count: number }[]): number {
   let tail = runs.at(-1)?.count ?? 0;
   while (first > 0 && runs[first - 1]!.count < 2 * tail) tail += runs[--first]!.count;
   return first < runs.length - 1 ? first : runs.length;
+}
+
+/** Vectors of some tensors side by side in a new one. */
+function gathering(
+  { pieces, pieceLength }: PieceLayout,
+  counts: readonly number[],
+  places: readonly (readonly [number, number])[],
+) {
+  return {
+    key: `gather ${counts.join()} ${places.join(' ')}`,
+    graph: (): Graph => {
+      const builder = new GraphBuilder();
+      const runs = counts.map((count, i) =>
+        builder.input({ name: `run/${i}`, role: 'data', dtype: 'float32', shape: [pieces, count, pieceLength] }),
+      );
+      const parts = places.map(([run, from]) => sliceAlong(builder, runs[run]!, 1, from, 1));
+      const value = parts.length === 1 ? parts[0]! : concat(builder, parts, 1);
+      return builder.build([{ name: 'result', value }]);
+    },
+  };
 }
 
 /** `result[piece, i, j]`: inner products of the pieces of vector i of `left` and vector j of `right`. */

@@ -9,6 +9,8 @@ export interface DeviceTensor {
 export interface Executor<T extends DeviceTensor = DeviceTensor> {
   /** `ort-cpu`, `reference` … */
   readonly name: string;
+  /** Its tensors are arrays of this process: to look at one and to make one of an array costs nothing. */
+  readonly inHostMemory?: boolean;
   /** May share memory with `data`, which must not change while the tensor is in use. Of `float32` unless it is said otherwise. */
   upload(shape: readonly number[], data: HostData, dtype?: DType): T;
   /** Row-major numbers, whatever the dtype; may share memory with the tensor. */

@@ -31,7 +31,8 @@ import type {
   Work,
 } from './probe-model.js';
 import { pickRows, type FeedableProbeSet } from './probe-set.js';
-import { VectorParts } from './vector-parts.js';
+import { deviceParts } from './device-parts.js';
+import { hostParts, joinParts, type VectorParts } from './vector-parts.js';
 
 export interface GraphModelOptions<T extends DeviceTensor> {
   /** A training graph, as `attachLoss` makes it. */
@@ -59,6 +60,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   readonly probeSet: FeedableProbeSet;
   readonly #options: GraphModelOptions<T>;
   readonly #space: ExecutorSpace<T>;
+  readonly #vectors: VectorParts<T>;
   readonly #programs = new Map<Graph, Promise<Program<T>>>();
   readonly #linearized = new Map<CurvatureKind, PlannedLinearization>();
   readonly #tangents = new Map<Graph, Map<number, TangentGraph>>();
@@ -76,6 +78,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     this.examples = probeSet.examples;
     this.device = executor.name;
     this.#space = new ExecutorSpace(executor, this.parameterCount);
+    this.#vectors = (executor.inHostMemory === true ? hostParts : deviceParts)(executor, this.#space, this.parameters);
   }
 
   get space(): VectorSpace {
@@ -133,13 +136,18 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     const { graph, gradients, together } = this.#apart();
     const inputs = this.probeSet.inputs.map((input) => pickRows(input, rows));
     const few = { examples: rows.length, inputs };
-    const { memoryBytes, executor } = this.#options;
+    const { memoryBytes } = this.#options;
     const chunkExamples = together ? planChunks([graph], Math.max(1, rows.length), memoryBytes, false).chunkExamples : 1;
-    const vectors = new VectorParts(executor, this.#space, this.parameters);
     const blocks: Block[] = [];
     const take = async (read: Read, examples: number): Promise<void> => {
       const stacks = await Promise.all(gradients.map(read));
-      blocks.push(vectors.join(Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row))));
+      blocks.push(
+        joinParts(
+          this.#space,
+          this.parameters,
+          Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row)),
+        ),
+      );
     };
     await this.#inChunks(graph, theta, work, take, { probeSet: few, chunkExamples });
     const all = await this.#space.join(blocks);
@@ -170,6 +178,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
         executor,
         space: this.#space,
         parameters: this.parameters,
+        vectors: this.#vectors,
         linearized,
         plan,
         feeds: new ProbeFeeds(executor, this.probeSet, plan.chunkExamples),

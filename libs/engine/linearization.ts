@@ -6,7 +6,7 @@ import type { MemoryPlan } from './memory-plan.js';
 import { flatten, inGroups, PartSums, total, type ParameterLayout } from './parameter-layout.js';
 import { releaseAll, type ProbeFeeds } from './probe-feeds.js';
 import type { Linearization, Work } from './probe-model.js';
-import { VectorParts } from './vector-parts.js';
+import type { VectorParts } from './vector-parts.js';
 
 /** Vectors that go through the tangent graph together. */
 export const blockVectors = 4;
@@ -17,6 +17,7 @@ export interface LinearizationParts<T extends DeviceTensor> {
   readonly executor: Executor<T>;
   readonly space: ExecutorSpace<T>;
   readonly parameters: ParameterLayout;
+  readonly vectors: VectorParts<T>;
   readonly linearized: LinearizedGraph;
   readonly plan: MemoryPlan;
   readonly feeds: ProbeFeeds<T>;
@@ -36,7 +37,6 @@ interface Chunk<T> {
 /** The primal results of the first chunks, and products with them. */
 export class GraphLinearization<T extends DeviceTensor> implements Linearization {
   readonly #parts: LinearizationParts<T>;
-  readonly #vectors: VectorParts<T>;
   readonly #kept: Chunk<T>[] = [];
   loss = Number.NaN;
   gradient: Float32Array = new Float32Array(0);
@@ -45,7 +45,6 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
 
   private constructor(parts: LinearizationParts<T>) {
     this.#parts = parts;
-    this.#vectors = new VectorParts(parts.executor, parts.space, parts.parameters);
   }
 
   static async at<T extends DeviceTensor>(parts: LinearizationParts<T>, work: Work): Promise<GraphLinearization<T>> {
@@ -104,10 +103,10 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
   async multiplyBlock(block: Block, { signal, progress }: Work = {}): Promise<Block> {
     if (this.#closed) throw new Error('The linearization was closed');
     if (block.count === 0) return this.#parts.space.join([]);
-    const { executor, feeds } = this.#parts;
-    const vectors = await this.#vectors.split(block);
-    const groups = inGroups(vectors, blockVectors);
-    const sums = vectors.map(() => new PartSums());
+    const { executor, feeds, vectors } = this.#parts;
+    const split = await vectors.split(block);
+    const groups = inGroups(split, blockVectors);
+    const sums = vectors.sums(block.count);
     let done = 0;
     for (let index = 0; index < feeds.chunks; index++) {
       signal?.throwIfAborted();
@@ -116,25 +115,24 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
         for (const group of groups) {
           signal?.throwIfAborted();
           const { graph, program } = await this.#parts.tangent(group.items.length);
-          const uploaded = Object.assign({}, ...group.items.map((vector, k) => vector(graph.vectors[k]!))) as Tensors<T>;
-          const outputs = await program.run({ ...this.#parts.theta, ...chunk.examples, ...chunk.kept, ...uploaded });
-          for (const [k, names] of graph.products.entries()) {
-            const parts = await Promise.all(names.map((name) => executor.download(output(outputs, name))));
-            sums[group.from + k]!.add(parts);
-          }
+          const given = group.items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
+          const outputs = await program.run({
+            ...this.#parts.theta,
+            ...chunk.examples,
+            ...chunk.kept,
+            ...Object.fromEntries(given),
+          });
+          for (const [k, names] of graph.products.entries()) await sums.add(group.from + k, outputs, names);
           releaseAll(executor, outputs);
-          releaseAll(executor, uploaded);
           done += group.items.length;
-          progress?.(done, vectors.length * feeds.chunks);
+          progress?.(done, block.count * feeds.chunks);
         }
       } finally {
         if (chunk !== this.#kept[index]) this.#release(chunk);
       }
     }
-    return this.#vectors.join(
-      sums.map((sum) => sum.parts),
-      1 / this.#weight,
-    );
+    for (const part of split.flat()) executor.release(part);
+    return sums.finish(1 / this.#weight);
   }
 
   async #again(index: number): Promise<Chunk<T>> {

@@ -1,40 +1,73 @@
 import type { Block } from '#math/vector-space.js';
-import type { DeviceTensor, Executor } from './executor.js';
+import { output, type DeviceTensor, type Executor } from './executor.js';
 import type { ExecutorSpace } from './executor-space.js';
-import { uploadParts, type ParameterLayout } from './parameter-layout.js';
+import { PartSums, uploadParts, type ParameterLayout, type Parts } from './parameter-layout.js';
 import { slotsFor, vectorAt, writePart } from './piece-layout.js';
 
-type Numbers = Float32Array | Float64Array;
+type Tensors<T> = Readonly<Record<string, T>>;
 
 /** Vectors of a space as tensors of the parameters' shapes, and back. */
-export class VectorParts<T extends DeviceTensor> {
-  constructor(
-    private readonly executor: Executor<T>,
-    private readonly space: ExecutorSpace<T>,
-    private readonly parameters: ParameterLayout,
-  ) {}
+export interface VectorParts<T extends DeviceTensor> {
+  /** For each vector its part for each parameter; the caller releases them. */
+  split(block: Block): Promise<readonly (readonly T[])[]>;
+  /** Sums of so many vectors, which come in parts. */
+  sums(vectors: number): VectorSums<T>;
+}
 
-  /** For each vector a function that gives its parts under these names; the caller releases them. */
-  async split(block: Block): Promise<readonly ((names: readonly string[]) => Record<string, T>)[]> {
-    const vectors: Float32Array[] = [];
-    for (const { tensor, count } of this.space.of(block).runs) {
-      const slots = { data: await this.executor.download(tensor), count };
-      for (let i = 0; i < count; i++) vectors.push(vectorAt(this.space.layout, slots, i));
-    }
-    return vectors.map((vector) => (names) => uploadParts(this.executor, this.parameters, vector, names));
-  }
+export interface VectorSums<T> {
+  /** Adds the outputs of these names, one for each parameter, to vector k. Does not release them. */
+  add(k: number, outputs: Tensors<T>, names: readonly string[]): Promise<void>;
+  /** The sums times a factor, as a block. */
+  finish(factor: number): Promise<Block>;
+}
 
-  /** From the parts of each vector, times a factor. */
-  join(vectors: readonly (readonly Numbers[])[], factor = 1): Block {
-    const { layout } = this.space;
-    const slots = slotsFor(layout, vectors.length);
-    for (const [k, parts] of vectors.entries()) {
-      for (const [i, { offset }] of this.parameters.entries()) writePart(layout, parts[i]!, offset, slots, k);
-    }
-    if (factor !== 1) for (let i = 0; i < slots.data.length; i++) slots.data[i]! *= factor;
-    return this.space.adopt(
-      this.executor.upload([layout.pieces, vectors.length, layout.pieceLength], slots.data),
-      vectors.length,
-    );
+/** Through the host's memory: the fastest way where the executor computes in it, since parts of a vector are views. */
+export function hostParts<T extends DeviceTensor>(
+  executor: Executor<T>,
+  space: ExecutorSpace<T>,
+  parameters: ParameterLayout,
+): VectorParts<T> {
+  const places = parameters.map((_, i) => String(i));
+  return {
+    split: async (block) => {
+      const vectors: Float32Array[] = [];
+      for (const { tensor, count } of space.of(block).runs) {
+        const slots = { data: await executor.download(tensor), count };
+        for (let i = 0; i < count; i++) vectors.push(vectorAt(space.layout, slots, i));
+      }
+      return vectors.map((vector) => {
+        const parts = uploadParts(executor, parameters, vector, places);
+        return places.map((place) => output(parts, place));
+      });
+    },
+    sums: (vectors) => {
+      const sums = Array.from({ length: vectors }, () => new PartSums());
+      return {
+        add: async (k, outputs, names) =>
+          sums[k]!.add(await Promise.all(names.map((name) => executor.download(output(outputs, name))))),
+        finish: async (factor) =>
+          joinParts(
+            space,
+            parameters,
+            sums.map(({ parts }) => parts),
+            factor,
+          ),
+      };
+    },
+  };
+}
+
+/** From the parts of each vector on the host, times a factor. */
+export function joinParts<T extends DeviceTensor>(
+  space: ExecutorSpace<T>,
+  parameters: ParameterLayout,
+  vectors: readonly Parts[],
+  factor = 1,
+): Block {
+  const slots = slotsFor(space.layout, vectors.length);
+  for (const [k, parts] of vectors.entries()) {
+    for (const [i, { offset }] of parameters.entries()) writePart(space.layout, parts[i]!, offset, slots, k);
   }
+  if (factor !== 1) for (let i = 0; i < slots.data.length; i++) slots.data[i]! *= factor;
+  return space.fromSlots(slots);
 }

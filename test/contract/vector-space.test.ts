@@ -7,3 +7,7 @@ import { vectorSpaceContract } from './vector-space.js';
 vectorSpaceContract({ name: 'host', open: createHostSpace });
 vectorSpaceContract({ name: 'reference', open: (size) => new ExecutorSpace(createReferenceExecutor(), size) });
 vectorSpaceContract({ name: 'ort-cpu', open: (size) => new ExecutorSpace(createOrtExecutor({ threads: 1 }), size) });
+vectorSpaceContract({
+  name: 'ort-cpu at a distance',
+  open: (size) => new ExecutorSpace({ ...createOrtExecutor({ threads: 1 }), inHostMemory: false }, size),
+});

@@ -36,6 +36,7 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
   const downloads = createDownloads(ort, sessionOptions);
   return {
     name: `ort-${provider}`,
+    inHostMemory: provider !== 'webgpu',
     upload: (shape, data, dtype = 'float32') => wrap(hostTensor(ort, shape, data, dtype)),
     download: async ({ value }) => hostNumbers(value.location === 'cpu' ? value : await downloads.toHost(value)),
     // In the host's memory it is the garbage collector's, like every array.

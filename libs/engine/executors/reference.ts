@@ -11,6 +11,7 @@ const wrap = (value: ReferenceTensor): HostTensor => ({ value, bytes: value.data
 export function createReferenceExecutor(): Executor<HostTensor> {
   return {
     name: 'reference',
+    inHostMemory: true,
     upload: (shape, data) => wrap(referenceTensor(shape, Float64Array.from(data as ArrayLike<number | bigint>, Number))),
     download: async (tensor) => tensor.value.data,
     release: () => {},
