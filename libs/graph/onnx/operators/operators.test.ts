@@ -1,133 +1,8 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { runReference } from '../../run-reference.js';
-import { referenceTensor } from '../../reference-tensor.js';
-import type { ReferenceTensor } from '../../reference-tensor.js';
-import { differences, randomTensor, uniform } from '../../testing/numbers.js';
-import { importOnnx } from '../import.js';
-import { attributeType, elementType, encodeModel } from '../proto.js';
-
-const BATCH = 3;
-
-type AttributeValue = number | string | readonly number[] | readonly string[];
-/** A constant. */
-interface Integers {
-  readonly integers: readonly number[];
-  readonly dims: readonly number[];
-  readonly type: 'int32' | 'bool';
-}
-type Input = readonly number[] | Integers | undefined;
-
-interface Operator {
-  readonly op: string;
-  readonly case: string;
-  readonly opset: number;
-  /** Shapes. The first one is the data, −1 is its free axis; a −1 of another means one row that is stretched over the batch. */
-  readonly inputs: readonly Input[];
-  readonly attributes?: Readonly<Record<string, AttributeValue>>;
-  readonly outputs?: number;
-  /** Which one is looked at. */
-  readonly output?: number;
-  readonly range?: readonly [number, number];
-}
-
-const isShape = (input: Input): input is readonly number[] => Array.isArray(input);
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** What is not whole is a float; `alpha` and the like are floats always. */
-const floats = new Set(['alpha', 'beta', 'bias', 'epsilon', 'scale', 'softcap', 'clip']);
-
-function attributeProto([name, value]: readonly [string, AttributeValue]): Record<string, unknown> {
-  if (typeof value === 'string') return { name, type: 3, s: bytesOf(value) };
-  if (typeof value === 'number') {
-    return floats.has(name) ? { name, type: attributeType.float, f: value } : { name, type: attributeType.int, i: value };
-  }
-  const texts = value.filter((item) => typeof item === 'string');
-  return texts.length > 0 ? { name, type: 8, strings: texts.map(bytesOf) } : { name, type: attributeType.ints, ints: [...value] };
-}
-
-const int64s = (name: string, values: readonly number[], dims: readonly number[] = [values.length]): Record<string, unknown> => ({
-  name,
-  dims,
-  dataType: elementType.int64,
-  rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
-});
-
-/** The data comes with its free axis in front and is transposed; what is stretched is expanded to the number of examples. */
-function modelOf({ op, opset, inputs, attributes = {}, outputs = 1, output = 0 }: Operator): Uint8Array {
-  const node: Record<string, unknown>[] = [];
-  const initializer: Record<string, unknown>[] = [];
-  const input: Record<string, unknown>[] = [];
-  const declare = (name: string, dims: readonly (number | string)[]): void => {
-    const dim = dims.map((size) => (typeof size === 'string' ? { dimParam: size } : { dimValue: size }));
-    input.push({ name, type: { tensorType: { elemType: elementType.float, shape: { dim } } } });
-  };
-  const names = inputs.map((given, i) => {
-    const name = `x${i}`;
-    if (given === undefined) return '';
-    if (!isShape(given)) {
-      const { integers: int32Data, dims, type } = given;
-      initializer.push({ name, dims, dataType: elementType[type], int32Data });
-      return name;
-    }
-    const free = given.indexOf(-1);
-    if (i === 0) {
-      declare(name, ['batch', ...given.filter((size) => size >= 0)]);
-      const perm = given.map((size, axis) => (size < 0 ? 0 : axis < free ? axis + 1 : axis));
-      node.push({ opType: 'Transpose', input: [name], output: ['data'], attribute: [attributeProto(['perm', perm])] });
-      return 'data';
-    }
-    declare(name, given.map(Math.abs));
-    if (free < 0) return name;
-    const sizes = given.map((size, axis) => int64s(`${name}/${axis}`, [size]));
-    initializer.push(...sizes.filter((_, axis) => axis !== free));
-    node.push(
-      { opType: 'Shape', input: ['x0'], output: [`${name}/all`] },
-      { opType: 'Slice', input: [`${name}/all`, 'zero', 'one'], output: [`${name}/${free}`] },
-      {
-        opType: 'Concat',
-        input: sizes.map((size) => String(size['name'])),
-        output: [`${name}/sizes`],
-        attribute: [attributeProto(['axis', 0])],
-      },
-      { opType: 'Expand', input: [name, `${name}/sizes`], output: [`${name}/stretched`] },
-    );
-    return `${name}/stretched`;
-  });
-  initializer.push(int64s('zero', [0]), int64s('one', [1]));
-  const results = Array.from({ length: outputs }, (_, i) => `y${i}`);
-  node.push({ opType: op, name: 'it', input: names, output: results, attribute: Object.entries(attributes).map(attributeProto) });
-  return encodeModel({
-    irVersion: 8,
-    opsetImport: [{ domain: '', version: opset }],
-    graph: {
-      name: 'one',
-      node,
-      initializer,
-      input,
-      output: [{ name: results[output], type: { tensorType: { elemType: elementType.float } } }],
-    },
-  });
-}
-
-function inputsOf(operator: Operator): Record<string, ReferenceTensor> {
-  const next = uniform(11);
-  return Object.fromEntries(
-    operator.inputs.flatMap((input, i) => {
-      if (!isShape(input)) return [];
-      const dims = i === 0 ? [BATCH, ...input.filter((size) => size >= 0)] : input.map(Math.abs);
-      return [[`x${i}`, randomTensor(dims, next, operator.range)] as const];
-    }),
-  );
-}
-
-function ours(operator: Operator): ReferenceTensor {
-  const inputs = inputsOf(operator);
-  const graph = importOnnx(modelOf(operator), { parameters: Object.keys(inputs).slice(1) });
-  const [result] = Object.values(runReference(graph, inputs));
-  if (result === undefined) throw new Error('The graph gave no result');
-  return result;
-}
+import { differences } from '../../testing/numbers.js';
+import { BATCH, inputsOf, modelOf, resultOf } from '../../testing/operator-model.js';
+import type { Operator } from '../../testing/operator-model.js';
 
 async function theirs(operator: Operator): Promise<{ dims: readonly number[]; data: Float32Array }> {
   const session = await ort.InferenceSession.create(modelOf(operator), { logSeverityLevel: 3 });
@@ -224,6 +99,21 @@ const operators: readonly Operator[] = [
     inputs: [[-1, 4, 2, 3], [4], [4]],
     attributes: { num_groups: 2 },
   },
+  {
+    op: 'SkipLayerNormalization',
+    domain: 'com.microsoft',
+    case: 'with a bias of the layer',
+    opset: 17,
+    inputs: [tokens, [-1, 4, 6], [6], [6], [6]],
+  },
+  {
+    op: 'SkipSimplifiedLayerNormalization',
+    domain: 'com.microsoft',
+    case: 'with a bias of the layer',
+    opset: 17,
+    inputs: [tokens, [-1, 4, 6], [6], [6]],
+  },
+  { op: 'SimplifiedLayerNormalization', case: 'last axis', opset: 17, inputs: [tokens, [6]] },
   { op: 'RMSNormalization', case: 'last axis', opset: 23, inputs: [tokens, [6]] },
   { op: 'RMSNormalization', case: 'two axes', opset: 23, inputs: [tokens, [4, 6]], attributes: { axis: -2, epsilon: 0.01 } },
   {
@@ -342,7 +232,7 @@ const operators: readonly Operator[] = [
 
 describe('operators that are compositions compute what ONNX Runtime computes', () => {
   it.each(operators)('$op - $case', async (operator) => {
-    const [mine, expected] = [ours(operator), await theirs(operator)];
+    const [mine, expected] = [resultOf(operator), await theirs(operator)];
     expect(mine.shape).toEqual(expected.dims);
     expect(differences(mine.data, expected.data, 2e-6)).toEqual([]);
   });

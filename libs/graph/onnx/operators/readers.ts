@@ -45,6 +45,6 @@ export const compositionReaders: Readonly<Record<string, OnnxReader>> = {
   RNN: rnn,
   RotaryEmbedding: rotaryEmbedding,
   SimplifiedLayerNormalization: rmsNormalization,
-  SkipLayerNormalization: skipLayerNormalization,
-  SkipSimplifiedLayerNormalization: skipSimplifiedLayerNormalization,
+  'com.microsoft.SkipLayerNormalization': skipLayerNormalization,
+  'com.microsoft.SkipSimplifiedLayerNormalization': skipSimplifiedLayerNormalization,
 };
