@@ -45,3 +45,6 @@ export const averagePool = (e: Emit, x: Value, windows: Windows): Value => e.app
 /** The adjoint of `averagePool`, whose input has these sizes. */
 export const averagePoolGradient = (e: Emit, y: Value, size: readonly number[], windows: Windows): Value =>
   e.apply('averagePoolGradient', [y], { ...windowAttributes(windows), size: [...size] });
+
+/** The value of the first with the derivatives of the second, where both are ways to compute the same. */
+export const standIn = (e: Emit, value: Value, derivatives: Value): Value => e.apply('standIn', [value, derivatives]);

@@ -75,6 +75,7 @@ import { signOp } from './sign.js';
 import { sinOp } from './sin.js';
 import { sinhOp } from './sinh.js';
 import { softplusOp } from './softplus.js';
+import { standInOp } from './stand-in.js';
 import { tanOp } from './tan.js';
 import { whereOp } from './where.js';
 
@@ -153,6 +154,7 @@ const definitions: readonly OpDefinition[] = [
   sinOp,
   sinhOp,
   softplusOp,
+  standInOp,
   tanOp,
   whereOp,
 ];

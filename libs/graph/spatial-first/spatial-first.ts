@@ -10,17 +10,19 @@
  */
 import { GraphBuilder } from '../builder.js';
 import { reduceSum, reshape } from '../emit.js';
+import { standIn } from '../emit/convolution.js';
 import { concat } from '../emit/shape.js';
 import type { Graph, GraphNode } from '../graph.js';
 import { at, axesAttribute, flagAttribute, numberAttribute } from '../op.js';
 import type { Value } from '../op.js';
 import { convOptionsOf } from '../ops/convolution.js';
 import { spatialOf, windowsOf } from '../ops/windows.js';
+import { fixedSize } from '../shapes.js';
 import { averageAlong } from './along-axis.js';
 import { isElementwise } from '../ops/registry.js';
 import { heldAs, queued, settled, sizesOf, toBack, toFront } from './held.js';
 import type { Held } from './held.js';
-import { algorithmsOf, costOf, fromPatches, transformed } from './transformed.js';
+import { Algorithms, costOf, fromPatches, transformed } from './transformed.js';
 import type { Convolution } from './transformed.js';
 
 /** A value as the graph has it, or as it is held here, or both. */
@@ -51,6 +53,7 @@ class Rewriting {
   readonly #plainPenalty: number;
   readonly #builder = new GraphBuilder();
   readonly #cells = new Map<string, Cell>();
+  readonly #algorithms = new Algorithms();
 
   constructor(graph: Graph, plainPenalty: number) {
     this.#graph = graph;
@@ -90,7 +93,8 @@ class Rewriting {
   }
 
   #plain(cell: Cell): Value {
-    if (cell.plain === undefined) cell.plain = toBack(this.#builder, this.#settled(cell));
+    // What waits goes on waiting, for those who take it together with more.
+    if (cell.plain === undefined) cell.plain = toBack(this.#builder, settled(this.#builder, this.#held(cell)));
     return cell.plain;
   }
 
@@ -129,15 +133,25 @@ class Rewriting {
       outputs: spatialOf(node.shape),
       kernel: weights.shape as readonly number[],
     };
-    const depth = convolution.kernel.slice(1).reduce((a, b) => a * b, 1);
+    const fast = this.#products(x, weights, convolution);
+    if (fast === undefined) return undefined;
+    // Its value as it is, once a snapshot: an activation that is a bit off zero would fall on the other side of a kink.
+    const close = toFront(this.#builder, this.#asItIs(node, cells));
+    return { held: heldAs(standIn(this.#builder, close, fast)) };
+  }
+
+  /** Undefined where nothing is gained. */
+  #products(x: Cell, weights: Value, convolution: Convolution): Value | undefined {
+    const depth = fixedSize(convolution.kernel.slice(1));
     if (!x.moves && convolution.groups === 1 && depth <= MAX_PATCH) {
-      return { held: heldAs(fromPatches(this.#builder, this.#held(x), weights, convolution)) };
+      return fromPatches(this.#builder, this.#held(x), weights, convolution);
     }
-    const algorithms = algorithmsOf(convolution);
+    const algorithms = this.#algorithms.of(convolution);
     if (algorithms === undefined) return undefined;
     const { plain, here } = costOf(convolution, algorithms);
-    if (here > this.#plainPenalty * plain) return undefined;
-    return { held: heldAs(transformed(this.#builder, this.#held(x), weights, convolution, algorithms)) };
+    return here > this.#plainPenalty * plain
+      ? undefined
+      : transformed(this.#builder, this.#held(x), weights, convolution, algorithms);
   }
 
   #elementwise(node: GraphNode, cells: readonly Cell[]): Omit<Cell, 'moves'> | undefined {

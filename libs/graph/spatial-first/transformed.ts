@@ -7,7 +7,7 @@ import type { Emit, Value } from '../op.js';
 import { at } from '../op.js';
 import { fixedSize, mergedDim } from '../shapes.js';
 import { axisAlgorithm } from './along-axis.js';
-import type { AxisAlgorithm } from './along-axis.js';
+import type { AxisAlgorithm, AxisWindows } from './along-axis.js';
 import { along, queued, settled, sizesOf, toFront } from './held.js';
 import type { Held } from './held.js';
 
@@ -22,22 +22,33 @@ export interface Convolution extends ConvOptions {
 const spaceOf = ({ kernel }: Convolution): readonly number[] => kernel.slice(2);
 const isDepthwise = ({ groups, kernel }: Convolution): boolean => groups > 1 && kernel[1] === 1 && kernel[0] === groups;
 
-/** Undefined where the windows are dilated or the channels come in groups of several. */
-export function algorithmsOf(convolution: Convolution): readonly AxisAlgorithm[] | undefined {
-  const { size, outputs, strides, pads, dilations, groups } = convolution;
-  if (groups !== 1 && !isDepthwise(convolution)) return undefined;
-  const algorithms = spaceOf(convolution).flatMap((kernel, axis) => {
-    const windows = {
-      size: at(size, axis),
-      outputs: at(outputs, axis),
-      kernel,
-      stride: at(strides, axis),
-      dilation: at(dilations, axis),
-      padBefore: at(pads, axis),
-    };
-    return axisAlgorithm(windows, axis === size.length - 1) ?? [];
-  });
-  return algorithms.length === size.length ? algorithms : undefined;
+/** Equal axes share their matrices, so that equal products are made once. */
+export class Algorithms {
+  readonly #known = new Map<string, AxisAlgorithm | undefined>();
+
+  /** Undefined where the windows are dilated or the channels come in groups of several. */
+  of(convolution: Convolution): readonly AxisAlgorithm[] | undefined {
+    const { size, outputs, strides, pads, dilations, groups } = convolution;
+    if (groups !== 1 && !isDepthwise(convolution)) return undefined;
+    const algorithms = spaceOf(convolution).flatMap((kernel, axis) => {
+      const windows = {
+        size: at(size, axis),
+        outputs: at(outputs, axis),
+        kernel,
+        stride: at(strides, axis),
+        dilation: at(dilations, axis),
+        padBefore: at(pads, axis),
+      };
+      return this.#alongAxis(windows, axis === size.length - 1) ?? [];
+    });
+    return algorithms.length === size.length ? algorithms : undefined;
+  }
+
+  #alongAxis(windows: AxisWindows, productFirst: boolean): AxisAlgorithm | undefined {
+    const key = JSON.stringify([windows, productFirst]);
+    if (!this.#known.has(key)) this.#known.set(key, axisAlgorithm(windows, productFirst));
+    return this.#known.get(key);
+  }
 }
 
 /** Multiplications in a Hessian-vector product, for one example: of the products per point, and along the axes. */

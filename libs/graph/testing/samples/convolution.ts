@@ -1,6 +1,6 @@
 import * as emit from '../../emit/convolution.js';
 import type { ConvOptions } from '../../emit/convolution.js';
-import { mul } from '../../emit.js';
+import { add, mul } from '../../emit.js';
 import type { Shape } from '../../graph.js';
 import type { Emit, Value } from '../../op.js';
 import type { Windows } from '../../ops/windows.js';
@@ -110,7 +110,16 @@ const pooling = (windows: PoolCase): Sample[] => [
   }),
 ];
 
+/** 2x² in two ways. */
+const standIn: Sample = {
+  op: 'standIn',
+  case: 'two ways to compute the same',
+  inputs: [['batch', 3]],
+  make: (e, [x]) => emit.standIn(e, mul(e, mul(e, x!, x!), e.scalar(2)), mul(e, x!, add(e, x!, x!))),
+};
+
 export const convolutionSamples: readonly Sample[] = [
+  standIn,
   ...cases.flatMap(triple),
   ...pools.flatMap(pooling),
   ...pools
