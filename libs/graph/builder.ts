@@ -7,6 +7,7 @@ import type {
   Attributes,
   ConstantData,
   DType,
+  Dim,
   Graph,
   GraphConstant,
   GraphInput,
@@ -21,7 +22,7 @@ import { limits } from './limits.js';
 import { elements } from './reference-tensor.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
-import { fixedSize, showShape, sizeOf } from './shapes.js';
+import { factorOf, fixedSize, showShape, sizeOf } from './shapes.js';
 
 /** Larger results are left to the executor, which folds constants itself and does it in place. */
 const MAX_FOLDED_ELEMENTS = 4096;
@@ -80,6 +81,7 @@ export class GraphBuilder implements Emit {
     const definition = opNamed(op);
     const inputs = definition.commutative ? given.toSorted((a, b) => a.index - b.index) : given;
     const shape = definition.shape(inputs, attributes);
+    checkSize(shape);
     const dtype = definition.dtype?.(inputs, attributes) ?? 'float32';
     const simpler = this.#simplify
       ? (this.#folded(op, inputs, attributes, { dtype, shape }) ?? definition.simplify?.(this, inputs, attributes))
@@ -170,10 +172,14 @@ export class GraphBuilder implements Emit {
   }
 }
 
+const isCount = (dim: Dim): boolean => Number.isInteger(factorOf(dim)) && factorOf(dim) >= 0;
+
 /** Before anybody takes memory for it. */
 function checkSize(shape: Shape): void {
   const size = fixedSize(shape);
-  if (shape.length <= limits.axes && size <= limits.valueElements) return;
+  if (shape.length <= limits.axes && size <= limits.valueElements && shape.every(isCount)) return;
+  if (!shape.every(isCount))
+    throw new UnsupportedModel(`A value of shape ${showShape(shape)}`, { expected: 'sizes of 0 or more' });
   throw new UnsupportedModel(`A value of shape ${showShape(shape.slice(0, limits.axes))} is too large`, {
     value: showShape(shape.slice(0, limits.axes)),
     expected: `at most ${limits.axes} axes and ${limits.valueElements} elements for one example`,

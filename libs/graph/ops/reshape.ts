@@ -56,6 +56,7 @@ function unsqueezed(node: OnnxNode): Shape {
   const given = axesOf(node) ?? [];
   const rank = shape.length + given.length;
   const axes = given.map((axis) => normalizeAxis(axis, rank));
+  if (new Set(axes).size < axes.length) throw node.unsupported(`the new axes ${axes.join(', ')}`, 'each axis once');
   const rest = [...shape];
   return Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1)));
 }

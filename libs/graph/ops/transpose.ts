@@ -1,8 +1,9 @@
 import { transpose } from '../emit.js';
+import { UnsupportedModel } from '../errors.js';
 import { at, axesAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { walk } from '../reference-tensor.js';
-import { stridesOf } from '../shapes.js';
+import { showShape, stridesOf } from '../shapes.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
 
@@ -11,7 +12,17 @@ const inverse = (permutation: readonly number[]): number[] => permutation.map((_
 /** Axis i of the result is axis `permutation[i]` of x. */
 export const transposeOp: OpDefinition = {
   name: 'transpose',
-  shape: (inputs, attributes) => axesAttribute(attributes, 'permutation').map((axis) => at(at(inputs, 0).shape, axis)),
+  shape: (inputs, attributes) => {
+    const { shape } = at(inputs, 0);
+    const permutation = axesAttribute(attributes, 'permutation');
+    if (new Set(permutation).size < permutation.length || permutation.length !== shape.length) {
+      throw new UnsupportedModel(`The axes of ${showShape(shape)} in the order ${permutation.join(', ')}`, {
+        value: permutation.join(', '),
+        expected: 'each axis once',
+      });
+    }
+    return permutation.map((axis) => at(shape, axis));
+  },
   dtype: dtypeOfFirst,
   simplify: (e, inputs, attributes) => {
     const x = at(inputs, 0);

@@ -2,10 +2,9 @@
 import type { DType, Dim } from '../../graph.js';
 import { broadcastOffsets } from '../../reference-tensor.js';
 import { broadcastShapes, isFree } from '../../shapes.js';
-import { elementType } from '../proto.js';
-import { isFloatType } from '../tensors.js';
 import { checkKnownSize, known } from './known.js';
 import type { KnownTensor } from './known.js';
+import { dtypeFrom } from './making.js';
 import type { KnownNode, Rule } from './rule.js';
 import {
   divided,
@@ -23,7 +22,7 @@ import {
 } from './symbols.js';
 
 /** Applies f to the elements that broadcasting brings together. */
-export function mapped(dtype: DType, inputs: readonly KnownTensor[], f: (...values: readonly Dim[]) => Dim): KnownTensor {
+function mapped(dtype: DType, inputs: readonly KnownTensor[], f: (...values: readonly Dim[]) => Dim): KnownTensor {
   const shape = inputs.map((input) => input.shape).reduce((a, b) => broadcastShapes(a, b) as readonly number[], []);
   const size = checkKnownSize(shape);
   const offsets = inputs.map((input) => broadcastOffsets(input.shape, shape));
@@ -71,13 +70,7 @@ const functions: Readonly<Record<string, (x: number) => number>> = {
 
 const toEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
-/** The kind that a known tensor has after a cast to an ONNX type. */
-const targetOf = (type: number): DType => {
-  if (isFloatType(type)) return 'float32';
-  return type === elementType.bool ? 'bool' : 'int64';
-};
-
-export function castTo(tensor: KnownTensor, dtype: DType): KnownTensor {
+function castTo(tensor: KnownTensor, dtype: DType): KnownTensor {
   if (tensor.dtype === dtype) return tensor;
   const truncated = rounded(Math.trunc, 'trunc');
   const convert = { float32: (x: Dim) => x, int64: truncated, bool: (x: Dim) => (isTrue(x) ? 1 : 0) }[dtype];
@@ -95,7 +88,7 @@ export const elementwiseRules: Readonly<Record<string, Rule>> = {
   Abs: unary((x) => (isLess(x, 0) ? minus(x) : x)),
   Add: binary(plus),
   And: truth((a, b) => isTrue(a) && isTrue(b)),
-  Cast: (node) => castTo(node.operand(0), targetOf(node.int('to', 0))),
+  Cast: (node) => castTo(node.operand(0), dtypeFrom(node.int('to', 0))),
   CastLike: (node) => castTo(node.operand(0), node.operand(1).dtype),
   Ceil: unary(rounded(Math.ceil, 'ceil')),
   Div: numeric((node) => (a, b) => divided(a ?? Number.NaN, b ?? Number.NaN, dtypeOfFirst(node) !== 'float32')),

@@ -102,7 +102,12 @@ const padNumber = (node: OnnxNode): number => (node.has(2) ? node.number(2) : no
 /** How much is added before and behind each axis; negative numbers cut off. */
 function padsOf(node: OnnxNode, rank: number): { before: number[]; behind: number[] } {
   const pads = (listOf(node, 1, 'pads') ?? []).map(Number);
-  const axes = node.has(3) ? node.sizes(3).map((axis) => normalizeAxis(Number(axis), rank)) : pads.slice(rank).map((_, i) => i);
+  const axes = node.has(3)
+    ? node.sizes(3).map((axis) => normalizeAxis(Number(axis), rank))
+    : Array.from({ length: rank }, (_, i) => i);
+  if (pads.length !== 2 * axes.length || (!node.has(3) && axes.length !== rank)) {
+    throw node.unsupported(`${pads.length} pads of ${rank} axes`, 'two for each axis');
+  }
   const [before, behind] = [Array.from({ length: rank }, () => 0), Array.from({ length: rank }, () => 0)];
   for (const [i, axis] of axes.entries()) {
     before[axis] = at(pads, i);
@@ -123,7 +128,7 @@ const readPad: OnnxReader = (e, node) => {
     if (first === 0 && last === 0) return;
     if (isFree(dim)) throw node.unsupported('padding of the axis of the examples', 'another axis');
     cut.starts[axis] = Math.max(0, -first);
-    cut.sizes[axis] = Math.max(0, dim + Math.min(0, first) + Math.min(0, last));
+    cut.sizes[axis] = dim + Math.min(0, first) + Math.min(0, last);
   });
   const x = slice(e, given, cut);
   const added = (list: readonly number[]): number[] => list.map((count) => Math.max(0, count));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bools, floats, int64s, smallDifferences, smallModel } from '../../testing/small-model.js';
 import type { AttributeValue, SmallInput, SmallModel, SmallTensor } from '../../testing/small-model.js';
+import { UnsupportedModel } from '../../errors.js';
 import { importOnnx } from '../import.js';
 
 type Size = number | 'batch';
@@ -276,5 +277,66 @@ describe('what cannot be meant, or depends on other examples, is refused with th
     const read = (): unknown => importOnnx(smallModel(model), { parameters: [] });
     expect(read).toThrow(reason);
     expect(read).toThrow(new RegExp(`${model.nodes[0]?.op} 0`));
+  });
+});
+
+describe('sizes that nobody can mean are refused while importing', () => {
+  const x = ['batch', 4, 3] as const;
+  it.each<readonly [string, Case]>([
+    ['a negative repeat', one('Tile', '', x, [int64s([1, -1, 1])])],
+    ['10¹² repeats', one('Tile', '', x, [int64s([1, 1e12, 1])])],
+    ['a negative size', one('Expand', '', x, [int64s([1, -4, 3])])],
+    ['a size of minus two', one('Reshape', '', x, [int64s([0, -2, -6])])],
+    ['two remaining sizes', one('Reshape', '', x, [int64s([0, -1, -1])])],
+    ['padding of 10¹²', one('Pad', '', x, [int64s([0, 0, 1e12, 0, 0, 0])])],
+    ['more cut off than there is', one('Pad', '', x, [int64s([0, 0, -2, 0, 0, -2])])],
+    ['a list of pads that is too short', one('Pad', '', x, [int64s([0, 1])])],
+    ['negative parts', one('Split', '', x, [int64s([-1, 5])], { axis: 1 })],
+    ['blocks of nothing', one('DepthToSpace', '', ['batch', 4, 2, 2], [], { blocksize: 0 })],
+    ['blocks that do not fit', one('SpaceToDepth', '', ['batch', 4, 3, 2], [], { blocksize: 2 })],
+    ['too few axes', one('SpaceToDepth', '', x, [], { blocksize: 2 })],
+    ['a permutation of other axes', one('Transpose', '', x, [], { perm: [0, 1, 5] })],
+    ['an axis twice', one('Transpose', '', x, [], { perm: [0, 1, 1] })],
+    ['an axis twice', one('Unsqueeze', '', x, [int64s([1, 1])])],
+    ['an axis that is no unit', one('Squeeze', '', x, [int64s([1])])],
+    ['starts without ends', one('Slice', '', x, [int64s([0, 0]), int64s([1]), int64s([1, 2])])],
+    ['indices that are floats', one('Gather', '', x, [floats([1], [])], { axis: 1 })],
+    ['a triangle of a list', one('Trilu', '', ['batch'], [])],
+    [
+      'a negative depth',
+      {
+        name: 'OneHot - ',
+        model: {
+          inputs: { x: ids(['batch'], 3) },
+          constants: { d: int64s([-1]), v: floats([0, 1]) },
+          nodes: [{ op: 'OneHot', inputs: ['x', 'd', 'v'] }],
+        },
+      },
+    ],
+    [
+      '10¹² classes',
+      {
+        name: 'OneHot - ',
+        model: {
+          inputs: { x: ids(['batch'], 3) },
+          constants: { d: int64s([1e12]), v: floats([0, 1]) },
+          nodes: [{ op: 'OneHot', inputs: ['x', 'd', 'v'] }],
+        },
+      },
+    ],
+    [
+      'indices of more axes than there are',
+      {
+        name: 'GatherND - ',
+        model: {
+          inputs: { x: ids(['batch', 3], 3) },
+          constants: { t: floats([1, 2], [2]) },
+          nodes: [{ op: 'GatherND', inputs: ['t', 'x'] }],
+        },
+      },
+    ],
+  ])('%s', (_name, { model }) => {
+    const read = (): unknown => importOnnx(smallModel(model), { parameters: [] });
+    expect(read).toThrow(UnsupportedModel);
   });
 });
