@@ -2,6 +2,7 @@ import { expand, sumTo } from '../emit.js';
 import { cast, where } from '../emit/elementwise.js';
 import { UnsupportedModel } from '../errors.js';
 import type { DType, Shape, ValueType } from '../graph.js';
+import { guardedChoice } from '../onnx/operators/guarded-softmax.js';
 import { at } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
 import { broadcastOffsets } from '../reference-tensor.js';
@@ -71,6 +72,6 @@ export const whereOp: OpDefinition = {
   tfjs: (tf, inputs) => tf.where(at(inputs, 0), at(inputs, 1), at(inputs, 2)),
   onnx: {
     write: (writer, node) => void writer.node('Where', node.inputs, {}, node.output),
-    read: { Where: (e, node) => where(e, node.input(0), node.input(1), node.input(2)) },
+    read: { Where: (e, node) => guardedChoice(e, node.input(0), node.input(1), node.input(2)) },
   },
 };

@@ -1,10 +1,10 @@
 import { add, expand, matmul, mul, reshape, softmax, tanh, transpose } from '../../emit.js';
-import { equal, where } from '../../emit/elementwise.js';
-import { reduceMax } from '../../emit/reductions.js';
+import { where } from '../../emit/elementwise.js';
 import { concat } from '../../emit/shape.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value } from '../../op.js';
 import { isFree, showShape } from '../../shapes.js';
+import { guardedSoftmax } from './guarded-softmax.js';
 
 /** [batch, time, heads × d] → [batch, heads, time, d]; with four axes it is so already. */
 function byHeads(e: Emit, node: OnnxNode, x: Value, heads: number): Value {
@@ -50,12 +50,6 @@ function hasBlindRows(mask: Value): boolean {
   const width = Number(mask.shape.at(-1) ?? 1);
   const hidden = Array.from(mask.source.data, (x) => (mask.dtype === 'bool' ? x === 0 : x === -Infinity));
   return hidden.some((_, i) => i % width === 0 && hidden.slice(i, i + width).every(Boolean));
-}
-
-/** Zeros, with derivatives of zero, for a row of −∞, where softmax would give 0 / 0. */
-function guardedSoftmax(e: Emit, scores: Value, axis: number): Value {
-  const blind = equal(e, reduceMax(e, scores, [axis], true), e.scalar(-Infinity));
-  return where(e, blind, e.scalar(0), softmax(e, where(e, blind, e.scalar(0), scores), axis));
 }
 
 /** softmax(scale · Q Kᵀ + mask) V, of opset 23 on. Inputs: Q, K, V, mask, past keys, past values. */

@@ -2,14 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../builder.js';
 import { forward, reverse } from '../../differentiate.js';
-import { mul, reduceSum } from '../../emit.js';
+import { add, mul, reduceSum, softmax } from '../../emit.js';
+import { isNaN } from '../../emit/elementwise.js';
 import type { Graph } from '../../graph.js';
 import { mixesExamples } from '../../mixes-examples.js';
+import type { Value } from '../../op.js';
 import { runReference } from '../../run-reference.js';
 import { differences } from '../../testing/numbers.js';
 import { BATCH, importedFrom, inputsOf, resultOf } from '../../testing/operator-model.js';
 import type { Operator } from '../../testing/operator-model.js';
 import { runOrt } from '../../testing/ort.js';
+import { guardedChoice } from './guarded-softmax.js';
 
 const SPACE = 4;
 const image = [-1, 3, 2, 2];
@@ -164,6 +167,28 @@ describe('a mask of −∞', () => {
       inputs: [...inputs, { integers: [1, 0, 1, 0, 0, 0, 1, 1, 1], dims: [3, 3], type: 'bool' }],
     },
   ];
+  it('the guard against NaN that PyTorch writes leaves none in derivatives', () => {
+    const builder = new GraphBuilder();
+    const [scores, mask] = ['scores', 'mask'].map((name) =>
+      builder.input({ name, role: 'data', dtype: 'float32', shape: ['batch', 3] }),
+    ) as [Value, Value];
+    const weights = softmax(builder, add(builder, scores, mask), 1);
+    const y = guardedChoice(builder, isNaN(builder, weights), builder.scalar(0), weights);
+    const gradients = reverse(builder, reduceSum(builder, mul(builder, y, y), [0, 1]), [scores]).flatMap((value) => value ?? []);
+    const moved = forward(builder, gradients, new Map([[scores, scores]])).flatMap((value) => value ?? []);
+    const graph = builder.build([y, ...gradients, ...moved].map((value, i) => ({ name: `value${i}`, value })));
+    const rows = (numbers: readonly number[]) => ({ shape: [2, 3], data: Float64Array.from(numbers) });
+    const results = runReference(graph, {
+      scores: rows([1, 2, 3, 0.5, -1, 2]),
+      mask: rows([-Infinity, -Infinity, -Infinity, 0, 0, -Infinity]),
+    });
+    const found = Object.values(results).map(({ data }) => [...data]);
+    expect(found).toHaveLength(3);
+    expect(found.map((data) => data.slice(0, 3))).toEqual([0, 1, 2].map(() => [0, 0, 0]));
+    expect(found.flat().every(Number.isFinite)).toBe(true);
+    expect(found[2]?.slice(3, 5).every((x) => x !== 0)).toBe(true);
+  });
+
   it.each(cases)('derivatives of first and second order are numbers - $case', async (operator) => {
     const graph = derivatives(operator);
     const [here, there] = [runReference(graph, inputsOf(operator)), await runOrt(graph, inputsOf(operator))];
