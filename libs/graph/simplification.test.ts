@@ -17,7 +17,7 @@ import { differences, randomInputs, randomTensor, uniform } from './testing/numb
 import type { Sample } from './testing/sample.js';
 import { samples } from './testing/samples.js';
 import { smallNetworks } from './testing/small-networks.js';
-import { resolveShape } from './shapes.js';
+import { resolveShape, showShape } from './shapes.js';
 
 const BATCH = 3;
 type Inputs = Record<string, ReferenceTensor>;
@@ -61,7 +61,7 @@ function apart(before: Graph, after: Graph, inputs: Inputs): string[] {
   return after.outputs.flatMap(({ name }) => {
     const [a, b] = [was[name], is[name]];
     if (a === undefined || b === undefined) return [];
-    if (String(a.shape) !== String(b.shape)) return [`${name}: [${b.shape}] in place of [${a.shape}]`];
+    if (String(a.shape) !== String(b.shape)) return [`${name}: ${showShape(b.shape)} in place of ${showShape(a.shape)}`];
     return differences(b.data, a.data, 1e-10).map((difference) => `${name}: ${difference}`);
   });
 }
