@@ -59,13 +59,18 @@ def loss_of(output, y):
     return torch.nn.functional.cross_entropy(output, y)
 
 
+def gradient_of(model, x, y, create_graph=False):
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    loss = loss_of(prediction(model(x)), y)
+    return loss, torch.autograd.grad(loss, parameters, create_graph=create_graph, allow_unused=True)
+
+
 def derivatives(model, x, y, vector):
     """Loss, gradient and Hessian product, in the precision of the model; and how the product was made."""
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def gradient(create_graph=False):
-        loss = loss_of(prediction(model(x)), y)
-        return loss, torch.autograd.grad(loss, parameters, create_graph=create_graph, allow_unused=True)
+        return gradient_of(model, x, y, create_graph)
 
     def filled(parts):
         return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, parts)]
@@ -117,15 +122,14 @@ def one(name, make, out):
     exact = copy.deepcopy(twin).double()
     xd = x.double() if x.is_floating_point() else x
     loss, gradient, product, unused, how = derivatives(exact, xd, y, vector)
-    single = copy.deepcopy(twin)
-    _, gradient32, product32, _, how32 = derivatives(single, x, y, vector)
     g, h = flat(gradient), flat(product)
+    single = [torch.zeros_like(p) if d is None else d for (_, p), d in zip(named, gradient_of(twin, x, y)[1])]
     about = dict(
         name=name, count=len(g), loss=loss, how=how, batchNorm=has_batch_norm(twin),
         parameters=[n for n, _ in named], aliases=shared_names(twin),
         unused={n: list(p.shape) for (n, p), gone in zip(named, unused) if gone},
         # How far single precision takes PyTorch itself.
-        rounding=dict(gradient=apart(flat(gradient32), g), product=apart(flat(product32), h) if how32 == how == "double backward" else None),
+        rounding=apart(flat(single), g),
     )
     for exporter, export in EXPORTERS.items():
         folder = folder_of(out, name, exporter)

@@ -28,8 +28,8 @@ Networks of torchvision, timm and transformers with random weights, made small (
 examples), are exported as the Python probe does it, by the older exporter (tracing) and the newer one (dynamo), batch
 normalisation in training mode and dropout off. Loss, gradient and a Hessian-vector product, computed in single precision by
 ONNX Runtime, are compared with PyTorch's in double precision: its double backward, or central differences of its gradient where
-it has no second derivative (marked *). A network agrees when the relative errors are at most 1e-5, 1e-4 and 1e-3, or ten times
-what PyTorch itself loses in single precision.
+it has no second derivative (marked *). A network agrees when the relative errors (of norms) are at most 1e-5, 1e-4 and 1e-3; of
+the gradient also up to ten times the rounding error of PyTorch's own gradient in single precision, of the product a hundred times.
 
 **${either.length} of ${names.length} networks import and agree.** Tracing: ${count('tracing')}; dynamo: ${count('dynamo')}.
 

@@ -42,9 +42,12 @@ export function findFolded(parameter: NamedTensor, tensors: readonly OnnxTensor[
 }
 
 /** Numbers that are all the same tell nothing: two such parameters cannot be told apart. */
-export function checkTelling({ name, data }: NamedTensor, field: string): void {
-  if (data.length > 1 && data.some((x) => x !== data[0])) return;
-  if (data.length === 1 && data[0] !== 0 && data[0] !== 1) return;
+export const isTelling = ({ data }: NamedTensor): boolean =>
+  data.length > 1 ? data.some((x) => x !== data[0]) : data[0] !== 0 && data[0] !== 1;
+
+export function checkTelling(tensor: NamedTensor, field: string): void {
+  const { name, data } = tensor;
+  if (isTelling(tensor)) return;
   throw new UnsupportedModel(`The parameter '${name}' is not in the graph under its name, and its values are all ${data[0]}`, {
     field,
     value: name,

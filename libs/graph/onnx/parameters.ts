@@ -5,7 +5,9 @@ import { UnsupportedModel } from '../errors.js';
 import type { ConstantData, GraphInput } from '../graph.js';
 import { nearest } from '../nearest.js';
 import type { Value } from '../op.js';
-import { checkTelling, findFolded } from './folded.js';
+import { fixedSize } from '../shapes.js';
+import { checkTelling, findFolded, isTelling } from './folded.js';
+import type { NamedTensor } from './folded.js';
 import type { OnnxGraph, OnnxTensor, OnnxValueInfo } from './proto.js';
 import { floatsOf, isFloatType } from './tensors.js';
 
@@ -26,6 +28,7 @@ export function parameterInputs(builder: GraphBuilder, graph: OnnxGraph, options
   const others = namesByParameter(options.aliases ?? {});
   const bound = new Map<string, Value>();
   const declared = new Set<string>();
+  const shared: [Value, NamedTensor][] = [];
   for (const [i, name] of names.entries()) {
     const field = `parameters[${i}]`;
     if (declared.has(name)) {
@@ -34,13 +37,38 @@ export function parameterInputs(builder: GraphBuilder, graph: OnnxGraph, options
     declared.add(name);
     const there = [name, ...(others.get(name) ?? [])].filter((each) => file.has(each));
     if (there[0] !== undefined) {
-      const value = builder.input({ ...parameter(name), ...file.typeOf(there[0], field) });
+      const input = { ...parameter(name), ...file.typeOf(there[0], field) };
+      const value = builder.input(input);
       for (const each of there) bound.set(each, value);
+      const data = input.initial ?? options.values?.get(name)?.data;
+      if (data !== undefined) shared.push([value, { name, shape: input.shape as readonly number[], data }]);
     } else if (options.unused?.[name] !== undefined) {
       builder.input({ ...parameter(name), shape: options.unused[name] });
     } else bindFolded(builder, bound, file, name, field, options);
   }
+  for (const [value, tensor] of shared) bindCopies(builder, bound, file, declared, value, tensor);
   return bound;
+}
+
+/**
+ * A weight that two layers share may stand under its name for one of them, and folded into an anonymous constant for the other.
+ * Such a constant moves with the weight.
+ */
+function bindCopies(
+  builder: GraphBuilder,
+  bound: Map<string, Value>,
+  file: FileTensors,
+  names: ReadonlySet<string>,
+  value: Value,
+  tensor: NamedTensor,
+): void {
+  if (tensor.shape.length < 2 || !isTelling(tensor)) return;
+  const anonymous = (file.anonymous.get(tensor.data.length) ?? []).filter(
+    ({ name = '' }) => !bound.has(name) && !names.has(name),
+  );
+  for (const copy of findFolded(tensor, anonymous)) {
+    bound.set(copy.tensor.name ?? '', reshape(builder, transpose(builder, value, copy.permutation), copy.tensor.dims));
+  }
 }
 
 const parameter = (name: string) => ({ name, role: 'parameter', dtype: 'float32' }) as const;
@@ -54,11 +82,22 @@ function namesByParameter(aliases: Readonly<Record<string, string>>): Map<string
 /** What of the file holds floats under a name. */
 class FileTensors {
   readonly initializers: readonly OnnxTensor[];
+  /** Those of floats with names that an exporter made up, by their numbers of elements. */
+  readonly anonymous: ReadonlyMap<number, readonly OnnxTensor[]>;
   readonly #byName: ReadonlyMap<string | undefined, OnnxTensor>;
   readonly #inputs: ReadonlyMap<string | undefined, OnnxValueInfo>;
 
   constructor({ initializer, input }: OnnxGraph) {
     this.initializers = initializer;
+    const anonymous = initializer.filter(({ name = '', dataType }) => ANONYMOUS.test(name) && isFloatType(dataType));
+    const bySize = new Map<number, OnnxTensor[]>();
+    for (const tensor of anonymous) {
+      const size = fixedSize(tensor.dims);
+      const alike = bySize.get(size);
+      if (alike === undefined) bySize.set(size, [tensor]);
+      else alike.push(tensor);
+    }
+    this.anonymous = bySize;
     this.#byName = new Map(initializer.map((tensor) => [tensor.name, tensor]));
     this.#inputs = new Map(input.map((each) => [each.name, each]));
   }
@@ -96,11 +135,11 @@ function bindFolded(
   const known = values?.get(name);
   if (known === undefined) throw missing(field, name, file.names);
   const given = { name, ...known };
-  const free = file.initializers.filter((tensor) => isFloatType(tensor.dataType) && !bound.has(tensor.name ?? ''));
-  const folded = findFolded(
-    given,
-    free.filter((tensor) => !(parameters ?? []).includes(tensor.name ?? '')),
+  const listed = new Set(parameters);
+  const free = file.initializers.filter(
+    (tensor) => isFloatType(tensor.dataType) && !bound.has(tensor.name ?? '') && !listed.has(tensor.name ?? ''),
   );
+  const folded = findFolded(given, free);
   if (folded.length === 0) throw missing(field, name, file.names);
   checkTelling(given, field);
   const value = builder.input({ ...parameter(name), shape: known.shape, initial: known.data });
