@@ -10,13 +10,16 @@ import { UnsupportedModel } from './errors.js';
 import { emitGradient } from './gradient.js';
 import type { Graph, GraphInput, LinearizedGraph, LossSpec } from './graph.js';
 import { pairs, separate, vectorInputs } from './linearize.js';
+import type { LinearizeOptions } from './linearize.js';
 import { lossPart } from './loss-cut.js';
 import type { LossPart } from './loss-cut.js';
 import type { Value } from './op.js';
 import { parametersOf } from './queries.js';
+import { spatialFirst } from './spatial-first/spatial-first.js';
 
 /** For a training graph as `attachLoss` makes it; split as `linearize` splits the Hessian's products. */
-export function gaussNewton(training: Graph): LinearizedGraph {
+export function gaussNewton(given: Graph, { convolutions = 'products' }: LinearizeOptions = {}): LinearizedGraph {
+  const training = convolutions === 'products' ? spatialFirst(given) : given;
   const part = lossPart(training);
   const builder = new GraphBuilder();
   const inputs = new Map(training.inputs.map((input) => [input.name, builder.input(input)]));
