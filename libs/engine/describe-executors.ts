@@ -24,7 +24,7 @@ export async function describeExecutors(question: ExecutorQuestion = {}): Promis
   const all = await discoverAll(settings);
   const choice = await chooseExecutor(asked, settings).catch((error: unknown) => {
     // What was asked for and is not there is one of the answers.
-    if (error instanceof StagewatchError) return undefined;
+    if (error instanceof StagewatchError && error.code === 'EXECUTOR_UNAVAILABLE') return undefined;
     throw error;
   });
   return all.map((found) => describe(found, choice));

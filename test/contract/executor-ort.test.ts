@@ -1,3 +1,3 @@
 import { executorContracts } from './executor.js';
 
-await executorContracts(['ort-cpu', 'reference']);
+await executorContracts(['ort-cpu', 'reference'], { quick: true });

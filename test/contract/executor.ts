@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { ExecutorSpace } from '#engine/executor-space.js';
 import type { ExecutorName } from '#engine/executors/names.js';
 import { output, type DeviceTensor, type Executor } from '#engine/executor.js';
 import { relativeError } from '#engine/verify/compare.js';
@@ -16,11 +17,15 @@ import { referenceTensor } from '#graph/reference-tensor.js';
 import { samples } from '#graph/testing/samples.js';
 import { createRandom } from '#math/random.js';
 import { findExecutor } from '../support/executors.js';
+import { probeModelContract } from './probe-model.js';
+import { vectorSpaceContract } from './vector-space.js';
 
 interface ExecutorContract {
   readonly executor: Executor;
   /** False where a driver may assume that no number is infinite or NaN, as WebGPU's language lets it. */
   readonly keepsNaN?: boolean;
+  /** Without models and vectors on top: they have files of their own, or every node takes milliseconds on a software driver. */
+  readonly quick?: boolean;
 }
 
 type Make = (e: Emit, inputs: readonly Value[]) => Value | readonly Value[];
@@ -51,10 +56,19 @@ export async function executorContracts(
   for (const name of names) {
     const found = await findExecutor(name);
     describe.skipIf(found === undefined)(`executor ${name}`, () => {
-      if (found !== undefined) executorContract({ executor: found.executor, ...options });
+      if (found !== undefined) {
+        executorContract({ executor: found.executor, ...options });
+        if (options.quick !== true) roomsAbove(found.executor);
+      }
       it('started here', () => expect(found).toBeDefined());
     });
   }
+}
+
+/** What stands on an executor must hold on this one too. */
+function roomsAbove(executor: Executor): void {
+  probeModelContract({ executor, tolerance: 5e-5 });
+  vectorSpaceContract({ name: executor.name, open: (size) => new ExecutorSpace(executor, size) });
 }
 
 /** What every executor must do, whatever it computes on. */

@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Executor } from '#engine/executor.js';
 import { createProbeModel, type CompiledModel, type NpyArray, type ProbeSet } from '#engine/index.js';
 import { attachLoss, gradient, mlp, oneHot, referenceTensor, runReference, type Graph, type LossSpec } from '#graph/index.js';
 import { createRandom, normalVector } from '#math/random.js';
 
 export interface ProbeModelContract {
-  readonly executor: 'ort-cpu' | 'reference';
+  readonly executor: 'ort-cpu' | 'reference' | Executor;
   /** Relative to the largest number of a result. */
   readonly tolerance: number;
 }
@@ -73,7 +74,8 @@ function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): numbe
 
 /** What every executor must do behind a ProbeModel. */
 export function probeModelContract({ executor, tolerance }: ProbeModelContract): void {
-  describe.each(losses)(`${executor} - %s`, (_, spec) => {
+  const name = typeof executor === 'string' ? executor : executor.name;
+  describe.each(losses)(`${name} - %s`, (_, spec) => {
     const graph = attachLoss(mlp({ sizes, activation: 'tanh' }), spec);
     const probeSet = probeSetFor(spec);
     const opened: CompiledModel[] = [];
@@ -99,7 +101,7 @@ export function probeModelContract({ executor, tolerance }: ProbeModelContract):
         ['layer2.weight', 25, 15],
         ['layer2.bias', 40, 3],
       ]);
-      expect([model.examples, model.device]).toEqual([examples, executor]);
+      expect([model.examples, model.device]).toEqual([examples, name]);
     });
 
     it('means over examples: loss and gradient', async () => {

@@ -8,7 +8,7 @@ import { packageRoot } from '#runtime/package-root.js';
 import { leftOut, notHere } from './needs.js';
 
 /** Where `.ci/run` has tfjs-node built, or where a person has. */
-function tfjsDir(): string {
+export function tfjsDir(): string {
   const here = join(packageRoot, '.cache/tfjs');
   return existsSync(here) ? here : readConfig().engine.tfjsDir;
 }

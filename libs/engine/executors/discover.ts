@@ -40,11 +40,15 @@ export async function discoverAll(settings: ExecutorSettings): Promise<readonly 
 /** The executor of this name; an error that says why when it is not there. */
 export async function openExecutor(name: string, settings: ExecutorSettings = {}): Promise<Executor> {
   if (!isExecutorName(name)) {
-    throw new StagewatchError('INVALID_ARGUMENT', `There is no executor '${name}'`, {
-      field: 'executor',
-      value: name,
-      expected: `auto, ${executorNames.join(', ')}`,
-    });
+    throw new StagewatchError(
+      'INVALID_ARGUMENT',
+      `There is no executor '${name}'; there are ${executorNames.join(', ')}, and auto`,
+      {
+        field: 'executor',
+        value: name,
+        expected: `auto, ${executorNames.join(', ')}`,
+      },
+    );
   }
   const found = await discover(name, settings);
   if (found.startable) return found.executor;
