@@ -70,6 +70,28 @@ describe('checkProduct', () => {
     expect(check.reason).toMatch(what === 'product' ? /Hessian-vector product .* 0\.80 %/ : /gradient of the model/);
   });
 
+  describe('of a network that is too large for the interpreter', () => {
+    const onItsOwn = { maxOperations: 0 };
+
+    it.each([
+      ['tanh', 'cross-entropy'],
+      ['relu', 'mse'],
+    ] as const)('is content with %s and %s on differences of the executor itself', async (activation, kind) => {
+      const made = model(activation, kind);
+      for (let turn = 0; turn < 3; turn++) {
+        const check = await checkProduct(made, weights(made.parameterCount), onItsOwn);
+        expect(check).toMatchObject({ ok: true });
+      }
+    });
+
+    it.each(['product', 'gradient'] as const)('still sees a %s that is off by 6 %', async (what) => {
+      const made = model('tanh', 'cross-entropy');
+      const check = await checkProduct(wrong(made, what, 0.06), weights(made.parameterCount), onItsOwn);
+      expect(check).toMatchObject({ ok: false });
+      expect(check.error).toBeGreaterThan(0.03);
+    });
+  });
+
   it('cannot say anything of weights that are not finite', async () => {
     const made = model('tanh', 'mse');
     const theta = weights(made.parameterCount);

@@ -14,6 +14,8 @@ export interface ProductCheck {
 const asideShare = 1e-2;
 /** Relative to 1 + loss: gradients and products below this are rounding in float32. */
 const smallest = 1e-6;
+/** Multiplications that the interpreter does in about three seconds. */
+const interpretedOperations = 3e8;
 /** Few, because the interpreter is slow and because few of them cross a kink of ReLU inside the step. */
 const checkedExamples = 8;
 
@@ -28,10 +30,14 @@ const checkedExamples = 8;
  * Differences are meaningless on a kink, where ReLU networks start whose weights or biases are zero: what disagrees is
  * looked at once more a little beside θ. Derivatives that are wrong are wrong there too.
  */
-export async function checkProduct(model: CompiledModel, theta: Float32Array): Promise<ProductCheck> {
+export async function checkProduct(
+  model: CompiledModel,
+  theta: Float32Array,
+  { maxOperations = interpretedOperations }: { readonly maxOperations?: number } = {},
+): Promise<ProductCheck> {
   const few = model.narrowed(Math.min(checkedExamples, model.examples));
   try {
-    const differences = referenceDifferences(few) ?? executorDifferences(few);
+    const differences = referenceDifferences(few, maxOperations) ?? executorDifferences(few);
     const check = await checkAt(few, differences, theta);
     return check.ok || Number.isNaN(check.error) ? check : await checkAt(few, differences, beside(theta));
   } finally {

@@ -26,11 +26,8 @@ export interface Differences {
   at(theta: Float32Array, direction: Float64Array, s: number): Promise<Point>;
 }
 
-/** Multiplications that the interpreter does in about three seconds. */
-const maxOperations = 3e8;
-
 /** In double precision; undefined where the network is too large for the interpreter. */
-export function referenceDifferences(model: CompiledModel): Differences | undefined {
+export function referenceDifferences(model: CompiledModel, maxOperations: number): Differences | undefined {
   const derived = gradient(model.graph);
   if (operationsOf(derived.graph, model.examples) > maxOperations) return undefined;
   // The cut-off and the rounding of a central difference are then both far below the tolerance.

@@ -19,23 +19,23 @@ export async function orthonormalPart(space: VectorSpace, candidate: Block, basi
   const outside = length < safeLengths[0] || length > safeLengths[1];
   let out = outside ? await scaled(space, candidate, 1 / length) : await space.join([candidate]);
   if (outside) length = await lengthOf(space, out);
-  let before = 1;
+  let left = 1;
   // Three passes only ever happen when the candidate lies in the span of the basis.
   for (let pass = 0; pass < 3 && basis.count > 0; pass++) {
     const along = (await space.gram(basis, out)).map((row) => row[0]! / length);
-    if (along.every((x) => Math.abs(x) < orthogonalBelow * before)) break;
+    if (along.every((x) => Math.abs(x) < orthogonalBelow)) break;
     const removed: Term = { block: basis, coefficients: [along.map((x) => -x)] };
     out = await replaced(space, out, space.combine([{ block: out, coefficients: diagonal(1, 1 / length) }, removed]));
-    length = 1;
-    const after = await lengthOf(space, out);
-    if (!(after > dependentBelow)) {
+    // Of what was a unit vector before this pass.
+    length = await lengthOf(space, out);
+    left *= length;
+    if (!(left > dependentBelow)) {
       space.release(out);
       return undefined;
     }
-    if (after > 0.7 * before) break;
-    before = after;
+    if (length > 0.7) break;
   }
-  return replaced(space, out, scaled(space, out, 1 / (await lengthOf(space, out))));
+  return replaced(space, out, scaled(space, out, 1 / length));
 }
 
 /** An orthonormal basis of what the candidates add to the span of `basis`, in their order; dependent ones are left out. */
