@@ -1,5 +1,5 @@
 import type * as Ort from 'onnxruntime-node';
-import { exportOnnx, type Graph } from '#graph/index.js';
+import { exportOnnx, isFree, type Graph } from '#graph/index.js';
 import type { DeviceTensor, Executor, Program } from '../executor.js';
 import { createDownloads } from './ort-downloads.js';
 import { nodesForCpu } from './ort-webgpu-repairs.js';
@@ -51,20 +51,38 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
         ...(provider === 'webgpu' && webGpuOptions(onnx, graph)),
       });
       return {
-        run: async (inputs) => {
+        run: async (inputs, into) => {
           const feeds: Record<string, Ort.Tensor> = {};
           // ONNX Runtime refuses inputs that the optimiser found to be unused.
           for (const name of session.inputNames) {
             const tensor = inputs[name];
             if (tensor !== undefined) feeds[name] = tensor.value;
           }
-          const results = await session.run(feeds);
+          const results = await (into === undefined || provider === 'webgpu'
+            ? session.run(feeds)
+            : session.run(feeds, fetchesFor(ort, session.outputNames, graph, into)));
           return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, wrap(value)]));
         },
         close: () => session.release(),
       };
     },
   };
+}
+
+/** A place for each output that has one; ONNX Runtime makes the others. */
+function fetchesFor(
+  ort: typeof Ort,
+  names: readonly string[],
+  { outputs }: Graph,
+  into: Readonly<Record<string, Float32Array>>,
+): Ort.InferenceSession.NullableOnnxValueMapType {
+  const shapes = new Map(outputs.map(({ name, shape }) => [name, shape]));
+  return Object.fromEntries(
+    names.map((name) => {
+      const [place, shape = []] = [into[name], shapes.get(name)];
+      return [name, place === undefined || shape.some(isFree) ? null : new ort.Tensor('float32', place, shape.map(Number))];
+    }),
+  );
 }
 
 function webGpuOptions(onnx: Uint8Array, { outputs }: Graph): Ort.InferenceSession.SessionOptions {

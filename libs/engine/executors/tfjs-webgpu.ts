@@ -4,8 +4,6 @@ import { ExecutorRefused, firstLine, type OpenExecutor } from './open-executor.j
 import { needWebGpuDriver } from './gpu.js';
 import { loadTfjsCore } from './tfjs-core-backends.js';
 
-const load = createRequire(import.meta.url);
-
 interface WebGpuDevice {
   addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
 }
@@ -34,7 +32,7 @@ export async function openTfjsWebGpu(): Promise<OpenExecutor> {
   Object.assign(globalThis, dawn.globals);
   offer(gpu);
   const tf = loadTfjsCore();
-  load('@tensorflow/tfjs-backend-webgpu');
+  await import('@tensorflow/tfjs-backend-webgpu');
   // Small tensors would be computed on the CPU otherwise, and so would go to and fro.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   if (!(await tf.setBackend('webgpu'))) throw new Error("tfjs does not start its backend 'webgpu'");
@@ -49,7 +47,7 @@ export async function openTfjsWebGpu(): Promise<OpenExecutor> {
 
 async function loadDawn(): Promise<Dawn> {
   try {
-    load.resolve('@tensorflow/tfjs-backend-webgpu');
+    createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-webgpu');
     return (await import('webgpu')) as unknown as Dawn;
   } catch (error) {
     throw new ExecutorRefused(
