@@ -2,7 +2,7 @@ import type { LinearizedGraph, TangentGraph } from '#graph/index.js';
 import type { Block } from '#math/vector-space.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import type { ExecutorSpace } from './executor-space.js';
-import type { MemoryPlan } from './memory-plan.js';
+import { keptOfParameters, type MemoryPlan } from './memory-plan.js';
 import { flatten, inGroups, PartSums, total, type ParameterLayout } from './parameter-layout.js';
 import { releaseAll, type ProbeFeeds } from './probe-feeds.js';
 import type { Linearization, Work } from './probe-model.js';
@@ -38,6 +38,9 @@ interface Chunk<T> {
 export class GraphLinearization<T extends DeviceTensor> implements Linearization {
   readonly #parts: LinearizationParts<T>;
   readonly #kept: Chunk<T>[] = [];
+  readonly #sharedNames: ReadonlySet<string>;
+  /** Kept results that are the same for every chunk, from the first. */
+  #shared: Tensors<T> | undefined;
   loss = Number.NaN;
   gradient: Float32Array = new Float32Array(0);
   #weight = Number.NaN;
@@ -45,6 +48,7 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
 
   private constructor(parts: LinearizationParts<T>) {
     this.#parts = parts;
+    this.#sharedNames = keptOfParameters(parts.linearized.primal);
   }
 
   static async at<T extends DeviceTensor>(parts: LinearizationParts<T>, work: Work): Promise<GraphLinearization<T>> {
@@ -78,7 +82,7 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
     }
     this.#weight = scalars.weight;
     this.loss = scalars.loss / scalars.weight;
-    this.gradient = flatten(parameters, sums.parts, scalars.weight);
+    this.gradient = flatten(parameters, sums.parts, scalars.weight / (linearized.divisor ?? 1));
   }
 
   async #makeChunk(index: number): Promise<{ chunk: Chunk<T>; outputs: Tensors<T>; rest: Tensors<T> }> {
@@ -86,9 +90,13 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
     const examples = feeds.chunk(index);
     const outputs = await primal.run({ ...theta, ...examples });
     const names = new Set(linearized.primal.kept);
-    const part = (wanted: boolean): Tensors<T> =>
-      Object.fromEntries(Object.entries(outputs).filter(([name]) => names.has(name) === wanted));
-    return { chunk: { examples, kept: part(true) }, outputs, rest: part(false) };
+    const part = (wanted: (name: string) => boolean): Tensors<T> =>
+      Object.fromEntries(Object.entries(outputs).filter(([name]) => wanted(name)));
+    const shared = part((name) => this.#sharedNames.has(name));
+    if (this.#shared === undefined) this.#shared = shared;
+    else releaseAll(this.#parts.executor, shared);
+    const kept = part((name) => names.has(name) && !this.#sharedNames.has(name));
+    return { chunk: { examples, kept }, outputs, rest: part((name) => !names.has(name)) };
   }
 
   async multiply(vectors: readonly Float32Array[], work: Work = {}): Promise<readonly Float32Array[]> {
@@ -116,12 +124,8 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
           signal?.throwIfAborted();
           const { graph, program } = await this.#parts.tangent(group.items.length);
           const given = group.items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
-          const outputs = await program.run({
-            ...this.#parts.theta,
-            ...chunk.examples,
-            ...chunk.kept,
-            ...Object.fromEntries(given),
-          });
+          const inputs = { ...this.#parts.theta, ...chunk.examples, ...chunk.kept, ...Object.fromEntries(given) };
+          const outputs = await program.run(inputs, index === 0 ? sums.into?.(graph.products[0]!) : undefined);
           for (const [k, names] of graph.products.entries()) await sums.add(group.from + k, outputs, names);
           releaseAll(executor, outputs);
           done += group.items.length;
@@ -132,7 +136,7 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
       }
     }
     for (const part of split.flat()) executor.release(part);
-    return sums.finish(1 / this.#weight);
+    return sums.finish((this.#parts.linearized.divisor ?? 1) / this.#weight);
   }
 
   async #again(index: number): Promise<Chunk<T>> {
@@ -150,6 +154,7 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
     if (this.#closed) return;
     this.#closed = true;
     for (const chunk of this.#kept.splice(0)) this.#release(chunk);
+    releaseAll(this.#parts.executor, this.#shared ?? {});
     releaseAll(this.#parts.executor, this.#parts.theta);
   }
 }

@@ -1,5 +1,14 @@
 import { StagewatchError } from '#runtime/errors.js';
-import { fixedSize, freeAxes, isFree, type DType, type Graph, type LinearizedGraph, type Shape } from '#graph/index.js';
+import {
+  fixedSize,
+  freeAxes,
+  isFree,
+  type DType,
+  type Graph,
+  type LinearizedGraph,
+  type PrimalGraph,
+  type Shape,
+} from '#graph/index.js';
 import { keepWithin } from '#graph/keep.js';
 
 /** Of the budget: for what one run holds while it computes; the rest is for what is kept between products. */
@@ -52,20 +61,41 @@ export function planMemory(
   const graphs = [linearized.primal.graph, linearized.tangent.graph];
   const first = planChunks(graphs, examples, memoryBytes, together);
   const room = memoryBytes * (1 - runningShare);
-  if (keptBytes(linearized, first.chunkExamples) * first.chunks <= room) return planned(linearized, first, room);
-  const fewer = keepWithin(linearized, first.chunkExamples, room / first.chunks);
+  const all = keptBytes(linearized, first.chunkExamples);
+  if (all.shared + all.perChunk * first.chunks <= room) return planned(linearized, first, room);
+  const fewer = keepWithin(linearized, first.chunkExamples, (room - all.shared) / first.chunks + all.shared);
   return planned(fewer, planChunks([fewer.primal.graph, fewer.tangent.graph], examples, memoryBytes, together), room);
 }
 
 function planned(linearized: LinearizedGraph, plan: MemoryPlan, room: number): PlannedLinearization {
-  const perChunk = keptBytes(linearized, plan.chunkExamples);
-  const keptChunks = Math.min(plan.chunks, Math.floor(room / Math.max(1, perChunk)));
-  return { linearized, plan: { ...plan, keptChunks }, keptBytes: keptChunks * perChunk };
+  const { shared, perChunk } = keptBytes(linearized, plan.chunkExamples);
+  const keptChunks = Math.max(0, Math.min(plan.chunks, Math.floor((room - shared) / Math.max(1, perChunk))));
+  return { linearized, plan: { ...plan, keptChunks }, keptBytes: shared + keptChunks * perChunk };
 }
 
-export function keptBytes({ primal }: LinearizedGraph, examples: number): number {
+/** Kept results of parameters alone are there once, the others for each chunk. */
+export function keptBytes({ primal }: LinearizedGraph, examples: number): { readonly shared: number; readonly perChunk: number } {
+  const shared = keptOfParameters(primal);
   const names = new Set(primal.kept);
-  return primal.graph.outputs.reduce((sum, output) => sum + (names.has(output.name) ? bytesOf(output, examples) : 0), 0);
+  const bytes = { shared: 0, perChunk: 0 };
+  for (const kept of primal.graph.outputs) {
+    if (names.has(kept.name)) bytes[shared.has(kept.name) ? 'shared' : 'perChunk'] += bytesOf(kept, examples);
+  }
+  return bytes;
+}
+
+/** Kept results that are the same for every chunk: no example has a part in them. */
+export function keptOfParameters({ graph, kept }: PrimalGraph): ReadonlySet<string> {
+  const ofExamples = new Set(graph.inputs.flatMap(({ name, role }) => (role === 'parameter' ? [] : [name])));
+  for (const { op, inputs, output } of graph.nodes) {
+    if (op === 'batchSize' || op === 'counting' || inputs.some((name) => ofExamples.has(name))) ofExamples.add(output);
+  }
+  const names = new Set(kept);
+  return new Set(
+    graph.outputs.flatMap(({ name, value, shape }) =>
+      names.has(name) && !ofExamples.has(value) && !shape.some(isFree) ? [name] : [],
+    ),
+  );
 }
 
 /**
