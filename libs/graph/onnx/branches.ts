@@ -2,7 +2,7 @@
 import type { GraphBuilder } from '../builder.js';
 import { NodeView } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
-import type { OnnxNodeProto, OnnxTensor } from './proto.js';
+import type { OnnxGraph, OnnxNodeProto, OnnxTensor } from './proto.js';
 
 type Values = Map<string, ImportedValue>;
 
@@ -17,7 +17,7 @@ export function readBranch(
   values: Values,
   node: OnnxNodeProto,
   opset: number,
-  { readNode, constantOf }: BranchReader,
+  reader: BranchReader,
 ): void {
   const view = new NodeView(
     builder,
@@ -32,24 +32,48 @@ export function readBranch(
   const name = condition === 0 ? 'else_branch' : 'then_branch';
   const branch = node.attribute.find((attribute) => attribute.name === name)?.g;
   if (branch === undefined) throw view.unsupported(`no ${name}`, 'a graph for each branch');
+  const results = readSubgraph({ builder, values, view, opset, reader }, branch);
+  for (const [i, output] of node.output.entries()) {
+    const result = results[i];
+    if (result !== undefined) values.set(output, result);
+  }
+}
+
+export interface SubgraphUse {
+  readonly builder: GraphBuilder;
+  readonly values: Values;
+  /** The node that holds the graph. */
+  readonly view: NodeView;
+  readonly opset: number;
+  readonly reader: BranchReader;
+}
+
+/** What a graph inside a node gives, its inputs being bound to these values; it sees all values before it. */
+export function readSubgraph(
+  { builder, values, view, opset, reader }: SubgraphUse,
+  graph: OnnxGraph,
+  bound: readonly ImportedValue[] = [],
+): (ImportedValue | undefined)[] {
   const own: string[] = [];
   const declare = (given: string | undefined): void => {
     if (given === undefined || given === '') return;
     if (values.has(given)) throw view.unsupported(`the name '${given}' stands for two values`, 'each name once');
     own.push(given);
   };
-  for (const tensor of branch.initializer) {
+  for (const [i, input] of bound.entries()) {
+    const name = graph.input[i]?.name;
+    declare(name);
+    values.set(name ?? '', input);
+  }
+  for (const tensor of graph.initializer) {
     declare(tensor.name);
-    values.set(tensor.name ?? '', constantOf(builder, tensor));
+    values.set(tensor.name ?? '', reader.constantOf(builder, tensor));
   }
-  for (const inner of branch.node) {
+  for (const inner of graph.node) {
     inner.output.forEach(declare);
-    readNode(builder, values, inner, opset);
+    reader.readNode(builder, values, inner, opset);
   }
-  const results = branch.output.map((output) => values.get(output.name ?? ''));
+  const results = graph.output.map((output) => values.get(output.name ?? ''));
   for (const each of own) values.delete(each);
-  for (const [i, output] of node.output.entries()) {
-    const result = results[i];
-    if (result !== undefined) values.set(output, result);
-  }
+  return results;
 }

@@ -14,6 +14,7 @@ import type { Made } from './known/making.js';
 import { reductionRules } from './known/reductions.js';
 import type { Rule } from './known/rule.js';
 import { Undecided } from './known/symbols.js';
+import { readLoop } from './loops.js';
 import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
@@ -33,6 +34,10 @@ export function readNode(builder: GraphBuilder, values: Map<string, ImportedValu
   }
   if (isStandard(node.domain) && node.opType === 'If') {
     readBranch(builder, values, node, opset, { readNode, constantOf });
+    return;
+  }
+  if (isStandard(node.domain) && (node.opType === 'Loop' || node.opType === 'Scan')) {
+    readLoop(builder, values, node, opset, { readNode, constantOf });
     return;
   }
   const inputs = node.input.map((name) => {
@@ -67,7 +72,6 @@ function readValues(
     if (opType === 'Constant') return [constantNode(builder, node, view)];
     const maker = makers.get(opType);
     if (maker !== undefined) return [imported(maker(builder, view))];
-    if (loops.has(opType)) throw view.unsupported('a loop', 'a network whose loops are written out');
     const knowns = knownInputs(inputs);
     const rule = rules[opType];
     if (knowns !== undefined && (rule !== undefined || reader !== undefined)) {
@@ -84,7 +88,6 @@ function readValues(
 }
 
 const rules: Readonly<Record<string, Rule | undefined>> = { ...elementwiseRules, ...reductionRules };
-const loops: ReadonlySet<string> = new Set(['Loop', 'Scan']);
 
 /**
  * The inputs, if all are known. Floats that came with the file are constants of the graph and stay there, unless they meet
