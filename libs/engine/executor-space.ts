@@ -57,7 +57,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     const vectors: Float32Array[] = [];
     for (const { tensor, count } of this.of(block).runs) {
       const slots = { data: await this.#executor.download(tensor), count };
-      for (let i = 0; i < count; i++) vectors.push(Float32Array.from(vectorAt(this.layout, slots, i)));
+      for (let i = 0; i < count; i++) vectors.push(vectorAt(this.layout, slots, i).slice());
     }
     return vectors;
   }

@@ -25,8 +25,11 @@ export interface Executor<T extends DeviceTensor = DeviceTensor> {
 export type HostData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 export interface Program<T extends DeviceTensor = DeviceTensor> {
-  /** Every input of the graph by its name; answers every output by its name, as tensors of their own. */
-  run(inputs: Readonly<Record<string, T>>): Promise<Readonly<Record<string, T>>>;
+  /**
+   * Every input of the graph by its name; answers every output by its name, as tensors of their own. An output that `into` has
+   * an array for may be written there, which saves a copy where tensors are arrays of this process.
+   */
+  run(inputs: Readonly<Record<string, T>>, into?: Readonly<Record<string, Float32Array>>): Promise<Readonly<Record<string, T>>>;
   close(): Promise<void>;
 }
 

@@ -215,7 +215,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   }
 
   #derived(kind: CurvatureKind): LinearizedGraph {
-    if (kind === 'hessian') return linearize(this.graph);
+    if (kind === 'hessian') return linearize(this.graph, { divisor: this.examples });
     if (kind === 'gauss-newton') return gaussNewton(this.graph);
     const { loss } = this.#options;
     if (loss === undefined) throw new Error('The Fisher information needs to know which loss was attached');

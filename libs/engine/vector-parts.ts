@@ -15,6 +15,8 @@ export interface VectorParts<T extends DeviceTensor> {
 }
 
 export interface VectorSums<T> {
+  /** Where outputs of these names may be written, when that saves a copy. */
+  into?(names: readonly string[]): Readonly<Record<string, Float32Array>>;
   /** Adds the outputs of these names, one for each parameter, to vector k. Does not release them. */
   add(k: number, outputs: Tensors<T>, names: readonly string[]): Promise<void>;
   /** The sums times a factor, as a block. */
@@ -42,16 +44,25 @@ export function hostParts<T extends DeviceTensor>(
     },
     sums: (vectors) => {
       const sums = Array.from({ length: vectors }, () => new PartSums());
+      // A single vector lies in its block as it is: the first outputs need not be copied there.
+      const slots = vectors === 1 ? slotsFor(space.layout, 1) : undefined;
+      const places = slots && parameters.map(({ offset, size }) => slots.data.subarray(offset, offset + size));
       return {
+        ...(places && {
+          into: (names: readonly string[]) => Object.fromEntries(names.map((name, i) => [name, places[i]!])),
+        }),
         add: async (k, outputs, names) =>
           sums[k]!.add(await Promise.all(names.map((name) => executor.download(output(outputs, name))))),
-        finish: async (factor) =>
-          joinParts(
-            space,
-            parameters,
-            sums.map(({ parts }) => parts),
-            factor,
-          ),
+        finish: async (factor) => {
+          const parts = sums.map((sum) => sum.parts);
+          const isThere = places?.every(({ buffer, byteOffset }, i) => {
+            const part = parts[0]?.[i];
+            return part?.buffer === buffer && part.byteOffset === byteOffset;
+          });
+          if (slots === undefined || isThere !== true) return joinParts(space, parameters, parts, factor);
+          if (factor !== 1) for (let i = 0; i < slots.data.length; i++) slots.data[i]! *= factor;
+          return space.fromSlots(slots);
+        },
       };
     },
   };

@@ -1,6 +1,7 @@
 import { GraphBuilder, nameOf } from './builder.js';
 import type { NamedValue } from './builder.js';
 import { reverse } from './differentiate.js';
+import { mul } from './emit.js';
 import type { GradientGraph, Graph } from './graph.js';
 import type { Value } from './op.js';
 import { parametersOf } from './queries.js';
@@ -21,17 +22,19 @@ const valueOf = (values: ReadonlyMap<string, Value>, name: string): Value => {
   return value;
 };
 
-/** Inlines a training graph, with its gradient. */
+/** Inlines a training graph, with its gradient, which is divided by `divisor` where it costs nothing: at its beginning. */
 export function emitGradient(
   builder: GraphBuilder,
   training: Graph,
   inputs: ReadonlyMap<string, Value> = new Map(training.inputs.map((input) => [input.name, builder.input(input)])),
+  divisor = 1,
 ): GradientValues {
   const values = builder.inline(training, inputs);
   const loss = valueOf(values, 'loss');
   // Not by the names of values: a parameter may be called as an output is.
   const parameters = parametersOf(training).map((parameter) => valueOf(inputs, parameter.name));
-  const gradients = reverse(builder, loss, parameters).map(
+  const start = mul(builder, loss, builder.scalar(1 / divisor));
+  const gradients = reverse(builder, start, parameters).map(
     (gradient, i) => gradient ?? builder.filled(parameters[i]?.shape ?? [], 0),
   );
   const weights = training.outputs.some(({ name }) => name === 'weights') ? valueOf(values, 'weights') : undefined;

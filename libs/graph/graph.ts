@@ -176,4 +176,6 @@ export interface LinearizedGraph {
   readonly primal: PrimalGraph;
   /** For one vector; `forVectors(tangent, k)` makes one for k of them that shares what is kept. */
   readonly tangent: TangentGraph;
+  /** What gradients and products are already divided by; 1 where it is missing. */
+  readonly divisor?: number;
 }

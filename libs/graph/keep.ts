@@ -142,6 +142,7 @@ class Choice {
       outputs.push({ name, value, dtype: type.dtype, shape: type.shape });
     }
     return {
+      ...linearized,
       primal: { ...primal, graph: { ...primal.graph, outputs }, kept: kept.map(({ name }) => name) },
       tangent: { ...tangent, graph: this.#repeating(primal.graph, tangent.graph) },
     };

@@ -21,15 +21,17 @@ export interface LinearizeOptions {
    * of an activation is then about twice as large as the activation. `plain`: as they are.
    */
   readonly convolutions?: 'products' | 'plain';
+  /** Gradients and products come out divided by this, as by a number of examples that is known beforehand. */
+  readonly divisor?: number;
 }
 
 /** For a training graph as `attachLoss` makes it. */
-export function linearize(training: Graph, { convolutions = 'products' }: LinearizeOptions = {}): LinearizedGraph {
+export function linearize(training: Graph, { convolutions = 'products', divisor = 1 }: LinearizeOptions = {}): LinearizedGraph {
   const builder = new GraphBuilder();
-  const primal = emitGradient(builder, convolutions === 'products' ? spatialFirst(training) : training);
+  const primal = emitGradient(builder, convolutions === 'products' ? spatialFirst(training) : training, undefined, divisor);
   const vectors = vectorInputs(builder, primal.parameters);
   const moved = forward(builder, primal.gradients, pairs(primal.parameters, vectors));
-  return separate(builder, primal, vectors, moved);
+  return { ...separate(builder, primal, vectors, moved), divisor };
 }
 
 export const pairs = (parameters: readonly Value[], vectors: readonly Value[]): ReadonlyMap<Value, Value> =>

@@ -58,10 +58,11 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
             const tensor = inputs[name];
             if (tensor !== undefined) feeds[name] = tensor.value;
           }
-          const results = await (into === undefined || provider === 'webgpu'
+          const places = into === undefined || provider === 'webgpu' ? undefined : tensorsOver(ort, graph, into);
+          const results = await (places === undefined
             ? session.run(feeds)
-            : session.run(feeds, fetchesFor(ort, session.outputNames, graph, into)));
-          return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, wrap(value)]));
+            : session.run(feeds, placed(session.outputNames, places)));
+          return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, wrap(places?.get(name) ?? value)]));
         },
         close: () => session.release(),
       };
@@ -69,21 +70,19 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
   };
 }
 
-/** A place for each output that has one; ONNX Runtime makes the others. */
-function fetchesFor(
-  ort: typeof Ort,
-  names: readonly string[],
-  { outputs }: Graph,
-  into: Readonly<Record<string, Float32Array>>,
-): Ort.InferenceSession.NullableOnnxValueMapType {
-  const shapes = new Map(outputs.map(({ name, shape }) => [name, shape]));
-  return Object.fromEntries(
-    names.map((name) => {
-      const [place, shape = []] = [into[name], shapes.get(name)];
-      return [name, place === undefined || shape.some(isFree) ? null : new ort.Tensor('float32', place, shape.map(Number))];
+/** ONNX Runtime writes into these; what its binding for Node then answers is a copy. */
+function tensorsOver(ort: typeof Ort, { outputs }: Graph, into: Readonly<Record<string, Float32Array>>): Map<string, Ort.Tensor> {
+  return new Map(
+    outputs.flatMap(({ name, shape }) => {
+      const place = into[name];
+      return place === undefined || shape.some(isFree) ? [] : [[name, new ort.Tensor('float32', place, shape.map(Number))]];
     }),
   );
 }
+
+/** Outputs without a place get one by ONNX Runtime. */
+const placed = (names: readonly string[], places: ReadonlyMap<string, Ort.Tensor>): Record<string, Ort.Tensor | null> =>
+  Object.fromEntries(names.map((name) => [name, places.get(name) ?? null]));
 
 function webGpuOptions(onnx: Uint8Array, { outputs }: Graph): Ort.InferenceSession.SessionOptions {
   const forceCpuNodeNames = nodesForCpu(onnx);
