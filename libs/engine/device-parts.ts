@@ -70,10 +70,10 @@ export function deviceParts<T extends DeviceTensor>(
       },
     };
   };
-  return { split, sums };
+  return { split, sums, close: () => programs.close() };
 }
 
-/** Compiled when they are first needed; they are closed with the executor. */
+/** Compiled when they are first needed. */
 class Programs<T extends DeviceTensor> {
   readonly #executor: Executor<T>;
   readonly #known = new Map<string, Promise<Program<T>>>();
@@ -86,6 +86,12 @@ class Programs<T extends DeviceTensor> {
     const program = this.#known.get(key) ?? this.#executor.compile(graph());
     this.#known.set(key, program);
     return program;
+  }
+
+  async close(): Promise<void> {
+    const programs = [...this.#known.values()];
+    this.#known.clear();
+    for (const program of programs) await (await program).close();
   }
 }
 

@@ -17,6 +17,7 @@ import type { Block, VectorSpace } from '#math/vector-space.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { ExecutorSpace } from './executor-space.js';
+import { withFixedExamples } from './fixed-examples.js';
 import { GraphLinearization } from './linearization.js';
 import { planChunks, planMemory, type MemoryPlan, type PlannedLinearization } from './memory-plan.js';
 import { flatten, layoutOf, PartSums, total, uploadParts, type ParameterLayout } from './parameter-layout.js';
@@ -185,7 +186,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
         // The caller's array may change between products.
         theta: this.#theta(Float32Array.from(theta)),
         primal,
-        tangent: (vectors) => this.#tangent(linearized, vectors),
+        tangent: (vectors) => this.#tangent(linearized, vectors, plan),
       },
       options,
     );
@@ -201,6 +202,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
     for (const program of programs) await (await program).close();
+    await this.#vectors.close();
     await this.#space.close();
   }
 
@@ -222,11 +224,19 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     return generalizedFisher(this.graph, loss);
   }
 
-  async #tangent({ tangent }: LinearizedGraph, vectors: number): Promise<{ graph: TangentGraph; program: Program<T> }> {
-    const known = this.#tangents.get(tangent.graph) ?? new Map<number, TangentGraph>([[1, tangent]]);
+  async #tangent(
+    { tangent }: LinearizedGraph,
+    vectors: number,
+    { chunks }: MemoryPlan,
+  ): Promise<{ graph: TangentGraph; program: Program<T> }> {
+    const known = this.#tangents.get(tangent.graph) ?? new Map<number, TangentGraph>();
     this.#tangents.set(tangent.graph, known);
-    const graph = known.get(vectors) ?? forVectors(tangent, vectors);
-    known.set(vectors, graph);
+    let graph = known.get(vectors);
+    if (graph === undefined) {
+      graph = vectors === 1 ? tangent : forVectors(tangent, vectors);
+      if (chunks === 1 && this.#options.executor.packsConstants === true) graph = withFixedExamples(graph, this.probeSet);
+      known.set(vectors, graph);
+    }
     return { graph, program: await this.#program(graph.graph) };
   }
 

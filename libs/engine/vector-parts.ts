@@ -12,6 +12,7 @@ export interface VectorParts<T extends DeviceTensor> {
   split(block: Block): Promise<readonly (readonly T[])[]>;
   /** Sums of so many vectors, which come in parts. */
   sums(vectors: number): VectorSums<T>;
+  close(): Promise<void>;
 }
 
 export interface VectorSums<T> {
@@ -31,6 +32,7 @@ export function hostParts<T extends DeviceTensor>(
 ): VectorParts<T> {
   const places = parameters.map((_, i) => String(i));
   return {
+    close: async () => {},
     split: async (block) => {
       const vectors: Float32Array[] = [];
       for (const { tensor, count } of space.of(block).runs) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ExecutorSpace } from '#engine/executor-space.js';
 import type { ExecutorName } from '#engine/executors/names.js';
 import { output, type DeviceTensor, type Executor } from '#engine/executor.js';
+import { createProbeModel, type NpyArray } from '#engine/index.js';
 import { relativeError } from '#engine/verify/compare.js';
 import { rounded, runExactly, runOnce } from '#engine/verify/run-once.js';
 import { sampleTolerance, verifySample } from '#engine/verify/verify-executor.js';
@@ -11,7 +12,7 @@ import * as ops from '#graph/emit.js';
 import * as elementwise from '#graph/emit/elementwise.js';
 import { reduceLogSumExp, reduceMax } from '#graph/emit/reductions.js';
 import { concat, gather } from '#graph/emit/shape.js';
-import type { Graph, ReferenceTensor, Shape } from '#graph/index.js';
+import { attachLoss, mlp, type Graph, type ReferenceTensor, type Shape } from '#graph/index.js';
 import type { Emit, Value } from '#graph/op.js';
 import { referenceTensor } from '#graph/reference-tensor.js';
 import { samples } from '#graph/testing/samples.js';
@@ -308,6 +309,31 @@ function executorContract({ executor, keepsNaN = true }: ExecutorContract): void
       await runOnce(executor, graph, named([numbers([4, 3], 1)]));
       const before = tensorsHeld(executor);
       for (let turn = 0; turn < 5; turn++) await runOnce(executor, graph, named([numbers([4, 3], turn)]));
+      expect(tensorsHeld(executor)).toBe(before);
+    });
+
+    it('a model gives all its memory back too', async () => {
+      const graph = attachLoss(mlp({ sizes: [3, 4, 2], activation: 'tanh' }), {
+        kind: 'mse',
+        reduction: 'mean-outputs',
+        halved: false,
+      });
+      const [x, y] = [numbers([9, 3], 1), numbers([9, 2], 2)].map(({ shape, data }): NpyArray => ({
+        dtype: 'float32',
+        shape,
+        data: Float32Array.from(data),
+      })) as [NpyArray, NpyArray];
+      const before = tensorsHeld(executor);
+      for (const memoryBytes of [1e9, 4000]) {
+        const model = createProbeModel({ graph, probeSet: { x, y }, executor, memoryBytes });
+        const theta = Float32Array.from(numbers([model.parameterCount], 3).data);
+        const point = await model.linearize(theta);
+        await point.multiply([theta]);
+        await point.close();
+        await model.gradient(theta);
+        await model.loss(theta);
+        await model.close();
+      }
       expect(tensorsHeld(executor)).toBe(before);
     });
 
