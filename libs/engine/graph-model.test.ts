@@ -192,6 +192,27 @@ describe('memory', () => {
     }
   });
 
+  it('holds what depends on parameters alone once', async () => {
+    const net = new Net();
+    const e = net.builder;
+    const weight = tanh(e, net.parameter('w', [16, 16]));
+    const once = net.train(tanh(e, matmul(e, net.data('x', ['batch', 16]), weight)), {
+      kind: 'mse',
+      reduction: 'sum-outputs',
+      halved: false,
+    });
+    const probeSet = { x: floats([60, 16]), y: floats([60, 16]) };
+    const at = normalVector(256, createRandom(6));
+    const along = normalVector(256, createRandom(7));
+    const whole = open({ graph: once, probeSet });
+    const [expected] = await (await whole.linearize(at)).multiply([along]);
+    const parts = open({ graph: once, probeSet, memoryBytes: 3e4 });
+    expect(parts.plan.chunks).toBeGreaterThan(3);
+    const point = await parts.linearize(at);
+    expect(off((await point.multiply([along]))[0]!, expected!)).toBeLessThan(rounding);
+    expect(off((await point.multiply([along]))[0]!, expected!)).toBeLessThan(rounding);
+  });
+
   it('repeats cheap steps before it repeats whole chunks', () => {
     const roomy = open({ graph, probeSet: set(600) });
     const tight = open({ graph, probeSet: set(600), memoryBytes: roomy.keptBytes });

@@ -124,7 +124,13 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
           signal?.throwIfAborted();
           const { graph, program } = await this.#parts.tangent(group.items.length);
           const given = group.items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
-          const inputs = { ...this.#parts.theta, ...chunk.examples, ...chunk.kept, ...Object.fromEntries(given) };
+          const inputs = {
+            ...this.#parts.theta,
+            ...chunk.examples,
+            ...this.#shared,
+            ...chunk.kept,
+            ...Object.fromEntries(given),
+          };
           const outputs = await program.run(inputs, index === 0 ? sums.into?.(graph.products[0]!) : undefined);
           for (const [k, names] of graph.products.entries()) await sums.add(group.from + k, outputs, names);
           releaseAll(executor, outputs);
