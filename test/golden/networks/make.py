@@ -73,7 +73,7 @@ def vgg(norm):
 
 
 def resnet():
-    return models.ResNet18(width=8, classes=5)
+    return models.ResNet18(width=4, classes=5)
 
 
 # The new exporter writes batch normalisation in training mode as inference: only the old one has those cases.
