@@ -207,7 +207,7 @@ describe('memory', () => {
     const whole = open({ graph: once, probeSet });
     const [expected] = await (await whole.linearize(at)).multiply([along]);
     const parts = open({ graph: once, probeSet, memoryBytes: 3e4 });
-    expect(parts.plan.chunks).toBeGreaterThan(3);
+    expect(parts.plan.chunks).toBeGreaterThan(2);
     const point = await parts.linearize(at);
     expect(off((await point.multiply([along]))[0]!, expected!)).toBeLessThan(rounding);
     expect(off((await point.multiply([along]))[0]!, expected!)).toBeLessThan(rounding);
