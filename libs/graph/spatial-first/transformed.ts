@@ -74,15 +74,9 @@ export function costOf(
   };
 }
 
-/** The kernel at the points: […products, in, out], or […products, 1, channels] of a depthwise one. */
-function kernelAtPoints(e: Emit, kernel: Value, algorithms: readonly AxisAlgorithm[]): Value {
-  const swapped = transpose(e, toFront(e, kernel), [
-    ...algorithms.map((_, axis) => axis),
-    algorithms.length + 1,
-    algorithms.length,
-  ]);
-  return algorithms.reduce((part, { weight }, axis) => (weight.rows === 1 ? part : along(e, part, axis, weight)), swapped);
-}
+/** The kernel at the points: […products, out, in]. Its channels stay in their order: turning them around takes long. */
+const kernelAtPoints = (e: Emit, kernel: Value, algorithms: readonly AxisAlgorithm[]): Value =>
+  algorithms.reduce((part, { weight }, axis) => (weight.rows === 1 ? part : along(e, part, axis, weight)), toFront(e, kernel));
 
 /** The result has a shape of its own only where `Held` would not do: […outputs, examples, channels]. */
 export function transformed(
@@ -118,12 +112,13 @@ export function transformed(
     }
     if (isPointwise) {
       const rows = mergedDim(wide.shape.slice(0, -1)) ?? examples;
-      return matmul(e, reshape(e, wide, [rows, channels]), reshape(e, points, [channels, results]));
+      return matmul(e, reshape(e, wide, [rows, channels]), reshape(e, points, [results, channels]), { transB: true });
     }
     return matmul(
       e,
       reshape(e, wide, [...front, last.products, rowDim, channels]),
-      reshape(e, points, [...pointDims, channels, results]),
+      reshape(e, points, [...pointDims, results, channels]),
+      { transB: true },
     );
   })();
   const still = reshape(e, product, [...algorithms.map(({ tiles, products }) => tiles * products), examples, results]);

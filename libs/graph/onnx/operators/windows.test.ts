@@ -236,6 +236,10 @@ describe('poolings', () => {
       model: { op: 'AveragePool', x: [2, 8], attributes: { kernel_shape: [3], strides: [2], pads: [1, 1] } },
     },
     { name: 'AveragePool over all', model: { op: 'AveragePool', x: [2, 4, 3], attributes: { kernel_shape: [4, 3] } } },
+    {
+      name: 'MaxPool over three axes',
+      model: { op: 'MaxPool', x: [2, 4, 3, 5], attributes: { kernel_shape: [2, 2, 3], strides: [2, 1, 2] } },
+    },
     { name: 'GlobalAveragePool', model: { op: 'GlobalAveragePool', x: [2, 4, 3] } },
     { name: 'GlobalMaxPool', model: { op: 'GlobalMaxPool', x: [2, 4, 3] } },
     { name: 'LpPool', model: { op: 'LpPool', x: [2, 4, 4], attributes: { kernel_shape: [2, 2], strides: [2, 2], p: 2 } } },
