@@ -11,8 +11,8 @@ import type { ReferenceTensor } from './reference-tensor.js';
 import { runReference } from './run-reference.js';
 import { factorOf, isFree, resolveShape, stridesOf } from './shapes.js';
 import { randomTensor, uniform } from './testing/numbers.js';
-import type { Sample } from './testing/sample.js';
-import { samples } from './testing/samples.js';
+import type { Sample } from './samples/sample.js';
+import { samples } from './samples/samples.js';
 
 const BATCH = 3;
 const CHANGED = 1;

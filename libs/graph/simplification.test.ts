@@ -14,8 +14,8 @@ import type { ReferenceTensor } from './reference-tensor.js';
 import { runReference } from './run-reference.js';
 import { specialize } from './specialize.js';
 import { differences, randomInputs, randomTensor, uniform } from './testing/numbers.js';
-import type { Sample } from './testing/sample.js';
-import { samples } from './testing/samples.js';
+import type { Sample } from './samples/sample.js';
+import { samples } from './samples/samples.js';
 import { smallNetworks } from './testing/small-networks.js';
 import { resolveShape, showShape } from './shapes.js';
 

@@ -15,7 +15,7 @@ import { concat, gather } from '#graph/emit/shape.js';
 import { attachLoss, mlp, type Graph, type ReferenceTensor, type Shape } from '#graph/index.js';
 import type { Emit, Value } from '#graph/op.js';
 import { referenceTensor } from '#graph/reference-tensor.js';
-import { samples } from '#graph/testing/samples.js';
+import { samples } from '#graph/samples/samples.js';
 import { createRandom } from '#math/random.js';
 import { findExecutor } from '../support/executors.js';
 import { probeModelContract } from './probe-model.js';

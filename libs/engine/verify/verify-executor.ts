@@ -1,6 +1,6 @@
 import { differentiated, sampleInputs } from '#graph/samples/differentiated.js';
-import { samples } from '#graph/testing/samples.js';
-import type { Sample } from '#graph/testing/sample.js';
+import { samples } from '#graph/samples/samples.js';
+import type { Sample } from '#graph/samples/sample.js';
 import type { Executor } from '../executor.js';
 import { firstLine } from '../executors/open-executor.js';
 import { relativeError } from './compare.js';

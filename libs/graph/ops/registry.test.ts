@@ -1,60 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, reachable } from '../builder.js';
-import { forward, reverse } from '../differentiate.js';
-import { mul, reduceSum } from '../emit.js';
-import type { Graph } from '../graph.js';
+import { reachable } from '../builder.js';
 import { isDifferentiable } from '../op.js';
-import type { Value } from '../op.js';
 import { runReference } from '../run-reference.js';
-import { resolveShape } from '../shapes.js';
-import { differences, dot, randomTensor, shifted, uniform } from '../testing/numbers.js';
-import { samples } from '../testing/samples.js';
-import type { Sample } from '../testing/sample.js';
+import { differences, dot, shifted } from '../testing/numbers.js';
+import { samples } from '../samples/samples.js';
+import { differentiated, sampleInputs } from '../samples/differentiated.js';
 import { registry } from './registry.js';
 
 const BATCH = 3;
 const DIFFERENCE_STEP = 1e-5;
 
-/** The sample with its first derivatives in both directions, and the forward derivative of the reverse one. */
-function differentiated(sample: Sample): { graph: Graph; builder: GraphBuilder; ends: Value[] } {
-  const builder = new GraphBuilder();
-  const inputs = sample.inputs.map((shape, i) => builder.input({ name: `x${i}`, role: 'data', dtype: 'float32', shape }));
-  const moves = sample.inputs.map((shape, i) => builder.input({ name: `v${i}`, role: 'vector', dtype: 'float32', shape }));
-  const y = sample.make(builder, inputs);
-  // A weight of its own for each number of the result, so that no error cancels in the sum.
-  const weight = builder.input({ name: 'weight', role: 'data', dtype: 'float32', shape: y.shape });
-  const total = reduceSum(
-    builder,
-    mul(builder, y, weight),
-    y.shape.map((_, axis) => axis),
-  );
-  const tangents = new Map(inputs.map((input, i) => [input, moves[i] ?? input]));
-  const gradients = reverse(builder, total, inputs).map((g, i) => g ?? mul(builder, inputs[i] ?? total, builder.scalar(0)));
-  const [moved] = forward(builder, [y], tangents);
-  const second = forward(builder, gradients, tangents).map((g, i) => g ?? mul(builder, inputs[i] ?? total, builder.scalar(0)));
-  const outputs = [
-    { name: 'y', value: y },
-    { name: 'total', value: total },
-    { name: 'moved', value: moved ?? mul(builder, y, builder.scalar(0)) },
-    ...gradients.map((value, i) => ({ name: `g${i}`, value })),
-    ...second.map((value, i) => ({ name: `h${i}`, value })),
-  ];
-  return { graph: builder.build(outputs, ['data', 'vector']), builder, ends: outputs.map((output) => output.value) };
-}
-
-function inputsFor(graph: Graph, sample: Sample): Record<string, ReturnType<typeof randomTensor>> {
-  const next = uniform(7);
-  return Object.fromEntries(
-    graph.inputs.map(({ name, shape }) => [
-      name,
-      randomTensor(resolveShape(shape, BATCH), next, name.startsWith('x') ? sample.range : undefined),
-    ]),
-  );
-}
-
 describe.each(samples)('$op - $case', (sample) => {
   const { graph } = differentiated(sample);
-  const inputs = inputsFor(graph, sample);
+  const inputs = sampleInputs(graph, sample, BATCH);
   const here = runReference(graph, inputs);
   const alongVector = (sign: number) => {
     const moved = { ...inputs };

@@ -5,8 +5,8 @@ import type { Graph } from '../graph.js';
 import type { Value } from '../op.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
 import { resolveShape } from '../shapes.js';
-import { randomTensor, uniform } from '../testing/numbers.js';
-import type { Sample } from '../testing/sample.js';
+import { randomTensor, uniform } from './random-tensor.js';
+import type { Sample } from './sample.js';
 
 export interface DifferentiatedSample {
   /**

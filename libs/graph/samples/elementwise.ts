@@ -1,12 +1,12 @@
 /** Uses of elementwise ops, comparisons, reductions and activations. */
-import { add, div, mul } from '../../emit.js';
-import * as activations from '../../emit/activations.js';
-import * as ops from '../../emit/elementwise.js';
-import * as reductions from '../../emit/reductions.js';
-import type { Shape } from '../../graph.js';
-import { at } from '../../op.js';
-import type { Emit, Value } from '../../op.js';
-import type { Sample } from '../sample.js';
+import { add, div, mul } from '../emit.js';
+import * as activations from '../emit/activations.js';
+import * as ops from '../emit/elementwise.js';
+import * as reductions from '../emit/reductions.js';
+import type { Shape } from '../graph.js';
+import { at } from '../op.js';
+import type { Emit, Value } from '../op.js';
+import type { Sample } from './sample.js';
 
 type Range = readonly [number, number];
 

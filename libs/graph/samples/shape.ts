@@ -1,9 +1,9 @@
 /** Uses of the ops that cut, join and pick. */
-import * as emit from '../../emit.js';
-import * as ops from '../../emit/shape.js';
-import type { Shape } from '../../graph.js';
-import type { Emit, Value } from '../../op.js';
-import type { Sample } from '../sample.js';
+import * as emit from '../emit.js';
+import * as ops from '../emit/shape.js';
+import type { Shape } from '../graph.js';
+import type { Emit, Value } from '../op.js';
+import type { Sample } from './sample.js';
 
 type Make = (e: Emit, x: Value, ...others: Value[]) => Value;
 

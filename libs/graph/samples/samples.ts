@@ -3,9 +3,9 @@ import * as ops from '../emit.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import type { Sample } from './sample.js';
-import { convolutionSamples } from './samples/convolution.js';
-import { elementwiseSamples } from './samples/elementwise.js';
-import { shapeSamples } from './samples/shape.js';
+import { convolutionSamples } from './convolution.js';
+import { elementwiseSamples } from './elementwise.js';
+import { shapeSamples } from './shape.js';
 
 const first = (inputs: readonly Value[]): Value => {
   const [value] = inputs;

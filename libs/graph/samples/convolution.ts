@@ -1,10 +1,10 @@
-import * as emit from '../../emit/convolution.js';
-import type { ConvOptions } from '../../emit/convolution.js';
-import { add, mul } from '../../emit.js';
-import type { Shape } from '../../graph.js';
-import type { Emit, Value } from '../../op.js';
-import type { Windows } from '../../ops/windows.js';
-import type { Sample } from '../sample.js';
+import * as emit from '../emit/convolution.js';
+import type { ConvOptions } from '../emit/convolution.js';
+import { add, mul } from '../emit.js';
+import type { Shape } from '../graph.js';
+import type { Emit, Value } from '../op.js';
+import type { Windows } from '../ops/windows.js';
+import type { Sample } from './sample.js';
 
 const options = (rank: number, given: Partial<ConvOptions> = {}): ConvOptions => ({
   strides: Array.from({ length: rank }, () => 1),
