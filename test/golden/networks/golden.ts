@@ -110,6 +110,8 @@ const names = [
   'resnet18-eval',
   'mobilenet-train',
   'mobilenet-eval',
+  'gated-train',
+  'gated-eval',
   'convnext',
   'vit',
   'gpt',
@@ -131,4 +133,8 @@ export const cases = names.flatMap((name) => {
 /** The old exporter writes √2 and its like in single precision where it takes GELU apart. */
 const rounded = new Set(['mlp.old', 'convnext.old', 'vit.old', 'gpt.old', 'gpt-attention.old']);
 
-export const toleranceOf = (name: string, exporter: string): number => (rounded.has(`${name}.${exporter}`) ? 1e-7 : 1e-9);
+export function toleranceOf(name: string, exporter: string): number {
+  // Central differences are no closer, and the slope 1/6 of hard-sigmoid comes in single precision.
+  if (name.startsWith('gated')) return 1e-7;
+  return rounded.has(`${name}.${exporter}`) ? 1e-7 : 1e-9;
+}

@@ -8,7 +8,7 @@ import { readGolden, toleranceOf, trainingGraph } from './golden.js';
 import { errorsInReference } from './in-reference.js';
 
 const python = findPython('networks exported by the PyTorch of the system', ['torch', 'onnx', 'numpy']);
-const names = ['mlp', 'lenet', 'vgg-norm-train', 'mobilenet-train', 'convnext', 'vit', 'gpt', 'lstm', 'gru', 'rnn', 'norms'];
+const names = ['mlp', 'lenet', 'vgg-norm-train', 'mobilenet-train', 'gated-train', 'convnext', 'vit', 'gpt', 'lstm', 'gru', 'rnn', 'norms'];
 
 describe.skipIf(python === undefined)('exported here and now, by the PyTorch of the system', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stagewatch-networks-'));

@@ -87,6 +87,9 @@ CASES = {
     "resnet18-eval": case(resnet, (3, 32, 32), examples=2),
     "mobilenet-train": case(models.MobileNet, (3, 12, 12), train=True, exporters=("old",)),
     "mobilenet-eval": case(models.MobileNet, (3, 12, 12)),
+    # Hard-sigmoid has no second derivative in PyTorch.
+    "gated-train": case(models.Gated, (3, 8, 8), y=("values", 4), train=True, exporters=("old",), by_differences=True),
+    "gated-eval": case(models.Gated, (3, 8, 8), y=("values", 4), by_differences=True),
     "convnext": case(models.ConvNeXt, (3, 8, 8), y=("values", 4)),
     "vit": case(models.ViT, (3, 8, 8)),
     "gpt": case(lambda: models.Gpt(True), ("tokens", 11, 6), y=("token-class", 11)),
@@ -193,6 +196,22 @@ def flat(tensors):
     return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
 
 
+def by_differences(exact, parameters, v, gradient_here, step=1e-6):
+    """Central differences of the gradient along v."""
+
+    def moved(sign):
+        with torch.no_grad():
+            for p, part in zip(parameters, v):
+                p.add_(part, alpha=sign * step)
+        gradient = flat(gradient_here())
+        with torch.no_grad():
+            for p, part in zip(parameters, v):
+                p.add_(part, alpha=-sign * step)
+        return gradient
+
+    return (moved(1) - moved(-1)) / (2 * step)
+
+
 def oracle(model, x, y, given, vector):
     exact = model.double()
     parameters = [p for _, p in exact.named_parameters()]
@@ -201,6 +220,11 @@ def oracle(model, x, y, given, vector):
     v = [part.double() for part in vector]
     with plain_attention():
         loss = loss_of(exact(x64), y64, given["y"][0])
+        if given.get("by_differences"):
+            def here():
+                return torch.autograd.grad(loss_of(exact(x64), y64, given["y"][0]), parameters)
+
+            return loss, flat(here()), by_differences(exact, parameters, v, here)
         gradient = torch.autograd.grad(loss, parameters, create_graph=True)
         along = sum((g * part).sum() for g, part in zip(gradient, v))
         product = torch.autograd.grad(along, parameters)

@@ -123,6 +123,23 @@ class MobileNet(nn.Module):
         return self.classifier(self.blocks(self.stem(x)).mean([2, 3]))
 
 
+class Gated(nn.Module):
+    """MobileNet-V3's block: hard-swish, and channels weighed by a hard sigmoid of their means."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, 2, 1)
+        self.depthwise, self.norm = nn.Conv2d(6, 6, 3, 1, 1, groups=6, bias=False), nn.BatchNorm2d(6)
+        self.narrow, self.wide = nn.Conv2d(6, 2, 1), nn.Conv2d(2, 6, 1)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = F.hardswish(self.stem(x))
+        out = F.hardswish(self.norm(self.depthwise(x)))
+        weights = F.hardsigmoid(self.wide(torch.relu(self.narrow(F.adaptive_avg_pool2d(out, 1)))))
+        return self.head((x + out * weights).mean([2, 3]))
+
+
 class ConvNeXtBlock(nn.Module):
     def __init__(self, width):
         super().__init__()
