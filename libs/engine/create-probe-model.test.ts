@@ -76,8 +76,8 @@ describe('createProbeModel', () => {
 
   it('plans for the memory that it has', () => {
     const plan = (memoryBytes: number) => open({ graph: classes, probeSet: { x, y: labels }, memoryBytes }).plan;
-    expect(plan(1e9)).toEqual({ chunkExamples: 4, chunks: 1, keptChunks: 1 });
-    expect(plan(1)).toEqual({ chunkExamples: 1, chunks: 4, keptChunks: 0 });
+    expect(plan(1e9)).toEqual({ chunkExamples: 4, chunks: 1, keptChunks: 1, vectorsAtOnce: 4 });
+    expect(plan(1)).toEqual({ chunkExamples: 1, chunks: 4, keptChunks: 0, vectorsAtOnce: 1 });
   });
 });
 

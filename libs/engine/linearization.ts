@@ -8,9 +8,6 @@ import { releaseAll, type ProbeFeeds } from './probe-feeds.js';
 import type { Linearization, Work } from './probe-model.js';
 import type { VectorParts } from './vector-parts.js';
 
-/** Vectors that go through the tangent graph together. */
-export const blockVectors = 4;
-
 type Tensors<T> = Readonly<Record<string, T>>;
 
 export interface LinearizationParts<T extends DeviceTensor> {
@@ -113,7 +110,7 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
     if (block.count === 0) return this.#parts.space.join([]);
     const { executor, feeds, vectors } = this.#parts;
     const split = await vectors.split(block);
-    const groups = inGroups(split, blockVectors);
+    const groups = inGroups(split, this.#parts.plan.vectorsAtOnce);
     const sums = vectors.sums(block.count);
     let done = 0;
     for (let index = 0; index < feeds.chunks; index++) {

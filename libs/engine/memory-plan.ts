@@ -16,12 +16,17 @@ const runningShare = 0.35;
 /** More examples at once gain no speed and make the first answer late. */
 const maxChunkExamples = 8192;
 
+/** A block of vectors shares what one run reads; more of them gain little. */
+const maxVectorsAtOnce = 4;
+
 export interface MemoryPlan {
   /** Examples in one run. */
   readonly chunkExamples: number;
   /** How many leading chunks keep their primal results; the others compute them again in every product. */
   readonly keptChunks: number;
   readonly chunks: number;
+  /** Vectors that go through the tangent graph together. */
+  readonly vectorsAtOnce: number;
 }
 
 export interface PlannedLinearization {
@@ -48,7 +53,7 @@ export function planChunks(graphs: readonly Graph[], examples: number, memoryByt
     );
   }
   const chunkExamples = together ? examples : Math.min(most, maxChunkExamples);
-  return { chunkExamples, chunks: Math.ceil(examples / chunkExamples), keptChunks: 0 };
+  return { chunkExamples, chunks: Math.ceil(examples / chunkExamples), keptChunks: 0, vectorsAtOnce: 1 };
 }
 
 /** How a probe set of this size goes through a model within a memory budget: a large one costs time and not memory. */
@@ -62,15 +67,20 @@ export function planMemory(
   const first = planChunks(graphs, examples, memoryBytes, together);
   const room = memoryBytes * (1 - runningShare);
   const all = keptBytes(linearized, first.chunkExamples);
-  if (all.shared + all.perChunk * first.chunks <= room) return planned(linearized, first, room);
+  if (all.shared + all.perChunk * first.chunks <= room) return planned(linearized, first, memoryBytes);
   const fewer = keepWithin(linearized, first.chunkExamples, (room - all.shared) / first.chunks + all.shared);
-  return planned(fewer, planChunks([fewer.primal.graph, fewer.tangent.graph], examples, memoryBytes, together), room);
+  const second = planChunks([fewer.primal.graph, fewer.tangent.graph], examples, memoryBytes, together);
+  return planned(fewer, second, memoryBytes);
 }
 
-function planned(linearized: LinearizedGraph, plan: MemoryPlan, room: number): PlannedLinearization {
+function planned(linearized: LinearizedGraph, plan: MemoryPlan, memoryBytes: number): PlannedLinearization {
+  const room = memoryBytes * (1 - runningShare);
   const { shared, perChunk } = keptBytes(linearized, plan.chunkExamples);
   const keptChunks = Math.max(0, Math.min(plan.chunks, Math.floor((room - shared) / Math.max(1, perChunk))));
-  return { linearized, plan: { ...plan, keptChunks }, keptBytes: shared + keptChunks * perChunk };
+  const oneVector = Math.max(1, runningBytes(linearized.tangent.graph) * plan.chunkExamples);
+  const together = Math.floor((memoryBytes * runningShare) / oneVector);
+  const vectorsAtOnce = Math.max(1, Math.min(maxVectorsAtOnce, together));
+  return { linearized, plan: { ...plan, keptChunks, vectorsAtOnce }, keptBytes: shared + keptChunks * perChunk };
 }
 
 /** Kept results of parameters alone are there once, the others for each chunk. */

@@ -179,7 +179,7 @@ export function probeModelContract({ executor, tolerance }: ProbeModelContract):
       const point = await model.linearize(theta);
       const seen: string[] = [];
       await point.multiply([unit(0), unit(1)], { progress: (done, of) => void seen.push(`${done}/${of}`) });
-      expect(seen).toEqual(Array.from({ length: examples }, (__, i) => `${2 * (i + 1)}/${2 * examples}`));
+      expect(seen).toEqual(Array.from({ length: 2 * examples }, (__, i) => `${i + 1}/${2 * examples}`));
       const controller = new AbortController();
       let done = 0;
       const stopped = point.multiply([unit(0)], {

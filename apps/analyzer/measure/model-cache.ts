@@ -1,4 +1,5 @@
 import { loadModel, openProbeModel, readProbeSet, type CompiledModel } from '#engine/index.js';
+import { inputsOf } from '#graph/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import type { MeasureJob } from './measurer.js';
 import type { WorkerSettings } from './messages.js';
@@ -58,7 +59,8 @@ export class ModelCache {
       aliases: model.aliases,
       unused: model.unused,
     });
-    const probeSet = readProbeSet(await artifact(model.train.digest));
-    return openProbeModel({ graph, probeSet, executor: 'ort-cpu', ...this.settings });
+    const names = inputsOf(graph, 'data').map(({ name }) => name);
+    const probeSet = readProbeSet(await artifact(model.train.digest), names);
+    return openProbeModel({ graph, probeSet, loss, executor: 'ort-cpu', ...this.settings });
   }
 }
