@@ -11,6 +11,8 @@ export interface Executor<T extends DeviceTensor = DeviceTensor> {
   readonly name: string;
   /** Its tensors are arrays of this process: to look at one and to make one of an array costs nothing. */
   readonly inHostMemory?: boolean;
+  /** Lays constant operands of matrix products out once, when a graph is compiled, and not in each run. */
+  readonly packsConstants?: boolean;
   /** May share memory with `data`, which must not change while the tensor is in use. Of `float32` unless it is said otherwise. */
   upload(shape: readonly number[], data: HostData, dtype?: DType): T;
   /** Row-major numbers, whatever the dtype; may share memory with the tensor. */

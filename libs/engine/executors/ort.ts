@@ -37,6 +37,7 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
   return {
     name: `ort-${provider}`,
     inHostMemory: provider !== 'webgpu',
+    packsConstants: provider === 'cpu',
     upload: (shape, data, dtype = 'float32') => wrap(hostTensor(ort, shape, data, dtype)),
     download: async ({ value }) => hostNumbers(value.location === 'cpu' ? value : await downloads.toHost(value)),
     // In the host's memory it is the garbage collector's, like every array.
