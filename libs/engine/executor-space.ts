@@ -92,21 +92,25 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
 
   async combine(terms: readonly [Term, ...Term[]]): Promise<DeviceBlock<T>> {
     const results = terms[0].coefficients.length;
-    let sum: T | undefined;
-    for (const { block, coefficients } of terms) {
+    const parts = terms.flatMap(({ block, coefficients }) => {
       let left = 0;
-      for (const { tensor, count } of this.of(block).runs) {
+      return this.of(block).runs.map(({ tensor, count }) => {
         const rows = coefficients.flatMap((row) => Array.from({ length: count }, (_, i) => row[left + i]!));
-        const shares = this.#executor.upload([1, results, count], Float32Array.from(rows));
-        const program = await this.#program(combination(this.layout, results, count, sum !== undefined));
-        const made = output(await program.run({ shares, vectors: tensor, ...(sum === undefined ? {} : { sum }) }), 'result');
-        this.#executor.release(shares);
-        if (sum !== undefined) this.#executor.release(sum);
-        sum = made;
         left += count;
-      }
-    }
-    return sum === undefined ? this.fromSlots(slotsFor(this.layout, results)) : this.adopt(sum, results);
+        return { tensor, count, shares: this.#executor.upload([1, results, count], Float32Array.from(rows)) };
+      });
+    });
+    if (parts.length === 0) return this.fromSlots(slotsFor(this.layout, results));
+    // In one run: each result of a run is new memory, and new memory is dear.
+    const counts = parts.map(({ count }) => count);
+    const program = await this.#program(combination(this.layout, results, counts));
+    const inputs = parts.flatMap(({ tensor, shares }, i) => [
+      [`vectors/${i}`, tensor] as const,
+      [`shares/${i}`, shares] as const,
+    ]);
+    const made = output(await program.run(Object.fromEntries(inputs)), 'result');
+    for (const { shares } of parts) this.#executor.release(shares);
+    return this.adopt(made, results);
   }
 
   axpy(factor: number, x: Block, y: Block): Promise<Block> {
@@ -269,17 +273,18 @@ function innerProducts({ pieces, pieceLength }: PieceLayout, left: number, right
   };
 }
 
-/** `shares` [1, results, vectors] times the vectors, and what was there before. */
-function combination({ pieces, pieceLength }: PieceLayout, results: number, vectors: number, onTop: boolean) {
+/** Σ `shares` [1, results, vectors] times the vectors. */
+function combination({ pieces, pieceLength }: PieceLayout, results: number, counts: readonly number[]) {
   return {
-    key: `combine ${results} ${vectors} ${onTop}`,
+    key: `combine ${results} of ${counts.join()}`,
     graph: (): Graph => {
       const builder = new GraphBuilder();
       const input = (name: string, shape: readonly number[]) => builder.input({ name, role: 'data', dtype: 'float32', shape });
-      const shares = input('shares', [1, results, vectors]);
-      const product = matmul(builder, shares, input('vectors', [pieces, vectors, pieceLength]));
-      const value = onTop ? add(builder, input('sum', [pieces, results, pieceLength]), product) : product;
-      return builder.build([{ name: 'result', value }]);
+      const products = counts.map((count, i) => {
+        const vectors = input(`vectors/${i}`, [pieces, count, pieceLength]);
+        return matmul(builder, input(`shares/${i}`, [1, results, count]), vectors);
+      });
+      return builder.build([{ name: 'result', value: products.reduce((sum, product) => add(builder, sum, product)) }]);
     },
   };
 }
