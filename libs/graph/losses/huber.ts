@@ -1,4 +1,5 @@
-import { mul, relu, sub, add } from '../emit.js';
+import { mul, sub } from '../emit.js';
+import { clip } from '../emit/elementwise.js';
 import { errorOf, overOutputs } from './squared-errors.js';
 import type { LossUse, Losses } from './loss.js';
 
@@ -9,12 +10,7 @@ export function huber(use: LossUse): Losses {
   const { builder, spec } = use;
   const delta = spec.delta ?? 1;
   const error = errorOf(use);
-  const bound = builder.scalar(delta);
-  const held = sub(
-    builder,
-    sub(builder, relu(builder, add(builder, error, bound)), relu(builder, sub(builder, error, bound))),
-    bound,
-  );
+  const held = clip(builder, error, { low: -delta, high: delta });
   const each = mul(builder, held, sub(builder, error, mul(builder, held, builder.scalar(0.5))));
   const { losses } = overOutputs(use, each);
   return { losses: spec.kind === 'huber' ? losses : mul(builder, losses, builder.scalar(1 / delta)) };

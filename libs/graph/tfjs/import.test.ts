@@ -155,14 +155,14 @@ describe('importTfjsLayers', () => {
   });
 
   const changed = (from: string, to: string): string => text.replace(from, to);
-  const withConv = textOf(
+  const withUnknown = textOf(
     layers.sequential({
-      layers: [layers.layers.conv1d({ filters: 2, kernelSize: 2, inputShape: [5, 3], name: 'conv' }), layers.layers.flatten()],
+      layers: [layers.layers.upSampling2d({ inputShape: [5, 3, 1], name: 'wide' }), layers.layers.flatten()],
     }),
   );
 
   it.each([
-    ['a layer', withConv, { node: 'conv', op: 'Conv1D', domain: 'tfjs' }],
+    ['a layer', withUnknown, { node: 'wide', op: 'UpSampling2D', domain: 'tfjs' }],
     ['an activation', changed('"tanh"', '"tanhh"'), { node: 'first', op: 'tanhh', nearest: ['tanh'] }],
   ])('unknown - %s', (_, json, expected) => {
     expect(() => importTfjsLayers(json)).toThrow(UnknownOp);

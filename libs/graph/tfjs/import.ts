@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../builder.js';
 import { UnsupportedModel } from '../errors.js';
 import type { Dim, Graph } from '../graph.js';
+import { limits } from '../limits.js';
 import type { Value } from '../op.js';
 import { madeBy } from '../ops/patterns.js';
 import { parametersOf } from '../queries.js';
@@ -33,7 +34,7 @@ export function importTfjsLayers(json: string, { parameters }: TfjsImportOptions
 type Declared = readonly { readonly tensor: string; readonly name: string; readonly shape: readonly number[] }[];
 
 function build(topology: Topology, declared: Declared): Graph {
-  const builder = new GraphBuilder();
+  const builder = new GraphBuilder({ maxValues: limits.values });
   const parameters = new Map<string, Value>();
   const declare = (tensor: string, name: string, shape: readonly number[]): Value => {
     const value = builder.input({ name, role: 'parameter', dtype: 'float32', shape });
@@ -70,43 +71,59 @@ function inOrder(graph: Graph, names: readonly string[]): Declared {
 /** Computes the value at a place from those before it. */
 class LayerWalk {
   readonly #layers: ReadonlyMap<string, LayerJson>;
-  readonly #input: string;
   readonly #builder: GraphBuilder;
   readonly #parameter: (name: string, shape: readonly number[]) => Value;
-  readonly #data: Value;
-  readonly #known = new Map<string, Value | 'open'>();
+  readonly #known = new Map<string, Value>();
 
   constructor(topology: Topology, builder: GraphBuilder, parameter: (name: string, shape: readonly number[]) => Value) {
     this.#layers = new Map(topology.layers.map((layer) => [layer.name, layer]));
-    this.#input = topology.input;
     this.#builder = builder;
     this.#parameter = parameter;
-    this.#data = builder.input({ name: 'x', role: 'data', dtype: 'float32', shape: dataShape(topology.inputShape) });
+    const data = builder.input({ name: 'x', role: 'data', dtype: dataType(topology), shape: dataShape(topology.inputShape) });
+    this.#known.set(keyOf([topology.input, 0]), data);
   }
 
-  valueAt([name, use]: Place): Value {
-    if (name === this.#input) return this.#data;
-    const key = `${name}:${use}`;
-    const known = this.#known.get(key);
-    if (known === 'open')
-      throw new UnsupportedModel(`Layer '${name}' depends on itself`, { field: `layer ${name}`, expected: 'no cycle' });
-    if (known !== undefined) return known;
-    this.#known.set(key, 'open');
-    const value = this.#read(name, use);
-    this.#known.set(key, value);
+  /** The depth of a model is not a depth of calls. */
+  valueAt(wanted: Place): Value {
+    const open: Place[] = [wanted];
+    const opened = new Set<string>();
+    for (let place = open.at(-1); place !== undefined; place = open.at(-1)) {
+      const [key, [name]] = [keyOf(place), place];
+      const missing = this.#known.has(key) ? [] : this.#before(place).filter((each) => !this.#known.has(keyOf(each)));
+      if (missing.length === 0) {
+        if (!this.#known.has(key)) this.#known.set(key, this.#read(place));
+        open.pop();
+      } else if (opened.has(key)) {
+        throw new UnsupportedModel(`Layer '${name}' depends on itself`, { field: `layer ${name}`, expected: 'no cycle' });
+      } else {
+        opened.add(key);
+        open.push(...missing.toReversed());
+      }
+    }
+    return this.#valueOf(wanted);
+  }
+
+  #valueOf(place: Place): Value {
+    const value = this.#known.get(keyOf(place));
+    if (value === undefined) throw new Error(`Layer '${place[0]}' has not been read`);
     return value;
   }
 
-  #read(name: string, use: number): Value {
+  /** Where the inputs of a layer come from. */
+  #before([name, use]: Place): readonly Place[] {
+    const places = this.#layers.get(name)?.uses[use];
+    if (places !== undefined) return places;
+    throw new UnsupportedModel(`The tfjs model has no use ${use} of a layer '${name}'`, {
+      field: `layer ${name}`,
+      expected: 'a layer of the model',
+    });
+  }
+
+  #read(place: Place): Value {
+    const [name] = place;
     const layer = this.#layers.get(name);
-    const places = layer?.uses[use];
-    if (layer === undefined || places === undefined) {
-      throw new UnsupportedModel(`The tfjs model has no use ${use} of a layer '${name}'`, {
-        field: `layer ${name}`,
-        expected: 'a layer of the model',
-      });
-    }
-    const inputs = places.map((place) => this.valueAt(place));
+    if (layer === undefined) throw new Error(`There is no layer '${name}'`);
+    const inputs = this.#before(place).map((each) => this.#valueOf(each));
     const parameter = (part: string, shape: readonly number[]): Value => this.#parameter(`${name}/${part}`, shape);
     try {
       return readLayer({ builder: this.#builder, layer, inputs, parameter });
@@ -115,6 +132,14 @@ class LayerWalk {
     }
   }
 }
+
+const keyOf = ([name, use]: Place): string => `${name}:${use}`;
+
+/** Token ids are whole numbers, whatever tfjs stores them as. */
+const dataType = ({ layers, input }: Topology): 'int64' | 'float32' =>
+  layers.some(({ className, uses }) => className === 'Embedding' && uses.flat().some(([name]) => name === input))
+    ? 'int64'
+    : 'float32';
 
 /** A rule of shapes does not know where it was used. */
 function atLayer({ name, className }: LayerJson, error: unknown): unknown {

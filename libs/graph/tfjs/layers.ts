@@ -1,64 +1,42 @@
 /** What each tfjs layer computes. */
-import type { GraphBuilder } from '../builder.js';
-import { add, matmul, relu, reshape, sigmoid, softmax, tanh } from '../emit.js';
-import { UnknownOp, UnsupportedModel } from '../errors.js';
+import { add, matmul, mul, relu, reshape, softmax, transpose } from '../emit.js';
+import { elu, leakyRelu, prelu, thresholdedRelu } from '../emit/activations.js';
+import { clip, max, meanOf, min } from '../emit/elementwise.js';
+import { concat, gather } from '../emit/shape.js';
+import { UnknownOp } from '../errors.js';
 import type { Dim } from '../graph.js';
 import { nearest } from '../nearest.js';
-import type { Value } from '../op.js';
-import type { LayerJson } from './topology.js';
+import type { Emit, Value } from '../op.js';
 import { sizeOf } from '../shapes.js';
-
-const DOMAIN = 'tfjs';
-
-/** A layer at one place of the model. */
-interface LayerUse {
-  readonly builder: GraphBuilder;
-  readonly layer: LayerJson;
-  readonly inputs: readonly Value[];
-  /** The layer's trained tensor, the same at each place where the layer is used. */
-  parameter(name: string, shape: readonly number[]): Value;
-}
-
-type Reader = (use: LayerUse) => Value;
-type Activation = (builder: GraphBuilder, x: Value) => Value;
-
-const unsupported = ({ name, className }: LayerJson, problem: string, expected: string): UnsupportedModel =>
-  new UnsupportedModel(`Layer '${name}' (${className}): ${problem}`, { field: `layer ${name}`, expected });
-
-const lastAxis = (x: Value): number => x.shape.length - 1;
-
-const activations: ReadonlyMap<string, Activation> = new Map<string, Activation>([
-  ['linear', (_builder, x) => x],
-  ['relu', relu],
-  ['sigmoid', sigmoid],
-  ['softmax', (builder, x) => softmax(builder, x, lastAxis(x))],
-  ['tanh', tanh],
-]);
-
-function only({ layer, inputs }: LayerUse): Value {
-  const [input, ...others] = inputs;
-  if (input === undefined || others.length > 0) throw unsupported(layer, `${inputs.length} inputs`, 'one input');
-  return input;
-}
-
-function activated({ builder, layer }: LayerUse, x: Value): Value {
-  const op = layer.config.activation ?? 'linear';
-  const activation = activations.get(op);
-  if (activation !== undefined) return activation(builder, x);
-  const known = [...activations.keys()];
-  throw new UnknownOp({ node: layer.name, op, domain: `${DOMAIN} activation`, nearest: nearest(op, known), known });
-}
+import { activated } from './activations.js';
+import {
+  convolution,
+  depthwiseConvolution,
+  globalPooling,
+  pooling,
+  separableConvolution,
+  transposedConvolution,
+  zeroPadding,
+} from './convolution-layers.js';
+import { DOMAIN, fixedDim, lastAxis, must, number, only, unsupported, whole, withBias } from './layer-use.js';
+import type { LayerUse, Reader } from './layer-use.js';
+import { batchNormalization, layerNormalization } from './normalization-layers.js';
+import { gru, lstm, simpleRecurrent } from './recurrent-layers.js';
 
 function dense(use: LayerUse): Value {
-  const { builder, layer } = use;
-  const { units, use_bias: hasBias = true, kernel_regularizer: kernelPenalty, bias_regularizer: biasPenalty } = layer.config;
+  const { builder } = use;
   const x = only(use);
-  const inner = x.shape[lastAxis(x)];
-  if (units === undefined || typeof inner !== 'number') throw unsupported(layer, 'unknown sizes', 'units, and a fixed last axis');
-  // A penalty is part of the loss that is trained; leaving it out would measure another network.
-  if (kernelPenalty || biasPenalty) throw unsupported(layer, 'a regularizer', 'no regularizer, or weight decay in the optimizer');
-  const product = matmul(builder, x, use.parameter('kernel', [inner, units]));
-  return activated(use, hasBias ? add(builder, product, use.parameter('bias', [units])) : product);
+  const units = whole(use, 'units');
+  const product = matmul(builder, x, use.parameter('kernel', [fixedDim(use, x, lastAxis(x)), units]));
+  return activated(use, withBias(use, product, units));
+}
+
+function embedding(use: LayerUse): Value {
+  must(use, 'mask_zero', [false]);
+  const table = use.parameter('embeddings', [whole(use, 'input_dim'), whole(use, 'output_dim')]);
+  const ids = only(use);
+  if (ids.dtype !== 'int64') throw unsupported(use.layer, 'an input that is computed', 'the ids of the data');
+  return gather(use.builder, table, ids, 0);
 }
 
 function flatten(use: LayerUse): Value {
@@ -76,43 +54,100 @@ function reshaped(use: LayerUse): Value {
   return reshape(use.builder, x, ['batch', ...target.map((dim): Dim => (dim !== null && dim > 0 ? dim : total / known))]);
 }
 
-function sum(use: LayerUse): Value {
-  const [first, ...rest] = use.inputs;
-  if (first === undefined) throw unsupported(use.layer, 'no inputs', 'tensors to add');
-  return rest.reduce((total, x) => add(use.builder, total, x), first);
+function permuted(use: LayerUse): Value {
+  const x = only(use);
+  const dims = use.layer.config['dims'];
+  const order: unknown[] = Array.isArray(dims) ? dims : [];
+  const axes = x.shape.map((_, axis) => axis).slice(1);
+  if (order.toSorted((a, b) => Number(a) - Number(b)).join() !== axes.join())
+    throw unsupported(use.layer, `dims ${JSON.stringify(dims)}`, `an order of ${axes.join(', ')}`);
+  return transpose(use.builder, x, [0, ...(order as number[])]);
 }
+
+/** Of two or more tensors, which broadcast. */
+const merged =
+  (merge: (e: Emit, a: Value, b: Value) => Value): Reader =>
+  ({ builder, layer, inputs }) => {
+    const [first, ...rest] = inputs;
+    if (first === undefined) throw unsupported(layer, 'no inputs', 'tensors to merge');
+    return rest.reduce((total, x) => merge(builder, total, x), first);
+  };
+
+const axisOf = (use: LayerUse, x: Value): number => {
+  const axis = whole(use, 'axis', -1);
+  return axis < 0 ? axis + x.shape.length : axis;
+};
+
+function prelued(use: LayerUse): Value {
+  const x = only(use);
+  must(use, 'shared_axes', []);
+  const shape = x.shape.slice(1).map((_, axis) => fixedDim(use, x, axis + 1));
+  return prelu(use.builder, x, use.parameter('alpha', shape));
+}
+
+/** Nothing random happens when a network is measured. */
+const asItIs: Reader = only;
 
 const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['Activation', (use) => activated(use, only(use))],
-  ['Add', sum],
+  ['Add', merged(add)],
+  ['AlphaDropout', asItIs],
+  ['Average', (use) => meanOf(use.builder, use.inputs)],
+  ['AveragePooling1D', pooling(1, 'average')],
+  ['AveragePooling2D', pooling(2, 'average')],
+  ['BatchNormalization', batchNormalization],
+  ['Concatenate', (use) => concat(use.builder, use.inputs, axisOf(use, use.inputs[0] ?? only(use)))],
+  ['Conv1D', convolution(1)],
+  ['Conv2D', convolution(2)],
+  ['Conv2DTranspose', transposedConvolution],
   ['Dense', dense],
-  // Measured as it predicts: without dropping.
-  ['Dropout', only],
+  ['DepthwiseConv2D', depthwiseConvolution],
+  ['Dropout', asItIs],
+  ['ELU', (use) => elu(use.builder, only(use), number(use, 'alpha', 1))],
+  ['Embedding', embedding],
   ['Flatten', flatten],
+  ['GRU', gru],
+  ['GaussianDropout', asItIs],
+  ['GaussianNoise', asItIs],
+  ['GlobalAveragePooling1D', globalPooling(1, 'average')],
+  ['GlobalAveragePooling2D', globalPooling(2, 'average')],
+  ['GlobalMaxPooling1D', globalPooling(1, 'max')],
+  ['GlobalMaxPooling2D', globalPooling(2, 'max')],
+  ['LSTM', lstm],
+  ['LayerNormalization', layerNormalization],
+  ['LeakyReLU', (use) => leakyRelu(use.builder, only(use), number(use, 'alpha', 0.3))],
+  ['MaxPooling1D', pooling(1, 'max')],
+  ['MaxPooling2D', pooling(2, 'max')],
+  ['Maximum', merged(max)],
+  ['Minimum', merged(min)],
+  ['Multiply', merged(mul)],
+  ['PReLU', prelued],
+  ['Permute', permuted],
   [
     'ReLU',
     (use) => {
-      if (use.layer.config.max_value != null) throw unsupported(use.layer, 'a largest value', 'no largest value');
-      return relu(use.builder, only(use));
+      const high = use.layer.config.max_value;
+      return high == null ? relu(use.builder, only(use)) : clip(use.builder, only(use), { low: 0, high });
     },
   ],
   ['Reshape', reshaped],
-  [
-    'Softmax',
-    (use) => {
-      const x = only(use);
-      const axis = use.layer.config.axis ?? -1;
-      return softmax(use.builder, x, axis < 0 ? axis + x.shape.length : axis);
-    },
-  ],
+  ['SeparableConv2D', separableConvolution],
+  ['SimpleRNN', simpleRecurrent],
+  ['Softmax', (use) => softmax(use.builder, only(use), axisOf(use, only(use)))],
+  ['SpatialDropout1D', asItIs],
+  ['ThresholdedReLU', (use) => thresholdedRelu(use.builder, only(use), number(use, 'theta', 1))],
+  ['ZeroPadding2D', zeroPadding],
 ]);
 
 export function readLayer(use: LayerUse): Value {
-  const { className, name } = use.layer;
+  const { className, name, config } = use.layer;
   const reader = readers.get(className);
   if (reader === undefined) {
     const known = ['InputLayer', ...readers.keys()].sort();
     throw new UnknownOp({ node: name, op: className, domain: DOMAIN, nearest: nearest(className, known), known });
   }
+  // A penalty is part of the loss that is trained; leaving it out would measure another network.
+  const penalty = Object.keys(config).find((key) => key.endsWith('_regularizer') && config[key]);
+  if (penalty !== undefined) throw unsupported(use.layer, 'a regularizer', 'no regularizer, or weight decay in the optimizer');
   return reader(use);
 }

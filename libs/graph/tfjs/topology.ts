@@ -13,7 +13,7 @@ const config = z.looseObject({
   kernel_regularizer: z.unknown().optional(),
   bias_regularizer: z.unknown().optional(),
   target_shape: dims.optional(),
-  axis: z.number().int().optional(),
+  axis: z.union([z.number().int(), z.array(z.number().int())]).optional(),
   max_value: z.number().nullish(),
 });
 

@@ -108,15 +108,16 @@ def _one_output(model: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_graphs_on_screen() -> Iterator[None]:
-    """This exporter writes the whole graph to the standard output when it fails."""
-    wanted = getattr(torch._C, "_jit_is_onnx_log_enabled", lambda: False)()
-    if wanted:
-        torch._C._jit_set_onnx_log_enabled(False)
+    """This exporter switches its log on, whatever it is told, and then writes whole graphs to the standard output when it fails."""
+    switch = getattr(torch._C, "_jit_set_onnx_log_enabled", None)
+    if switch is None:
+        yield
+        return
+    torch._C._jit_set_onnx_log_enabled = lambda enabled: None
     try:
         yield
     finally:
-        if wanted:
-            torch._C._jit_set_onnx_log_enabled(True)
+        torch._C._jit_set_onnx_log_enabled = switch
 
 
 @contextlib.contextmanager
