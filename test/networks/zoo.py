@@ -9,15 +9,16 @@ import torch
 from torch import nn
 
 
-def image(size, examples=3):
+def image(size, examples=8):
     return torch.randn(examples, 3, size, size)
 
 
-def tokens(vocabulary=50, length=7, examples=3):
+def tokens(vocabulary=50, length=7, examples=3, padded=True):
     """With a few paddings (0 or 1) at the end of an example."""
     ids = torch.randint(2, vocabulary, (examples, length))
-    ids[0, -2:] = 0
-    ids[1, -1] = 1
+    if padded:
+        ids[0, -2:] = 0
+        ids[1, -1] = 1
     return ids
 
 
@@ -83,14 +84,17 @@ MIXER = dict(num_classes=CLASSES, img_size=32, patch_size=8, embed_dim=24, num_b
 TEXT = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, vocab_size=50)
 
 
-def text(config_name, model_name, **options):
-    """A model of tokens; where it gives [batch, tokens, vocabulary] the loss is over tokens."""
+def text(config_name, model_name, padded=True, **options):
+    """A model of tokens; where it gives [batch, tokens, vocabulary] the loss is over tokens.
+
+    Not padded where the embedding is also the last layer: PyTorch then computes no gradient of any function of the parameters.
+    """
     def make():
         import transformers
 
         chosen = {**TEXT, "max_position_embeddings": 16, "num_labels": CLASSES, "pad_token_id": 0, **options}
         config = getattr(transformers, config_name)(**{k: v for k, v in chosen.items() if v is not None})
-        return getattr(transformers, model_name)(config), tokens()
+        return getattr(transformers, model_name)(config), tokens(padded=padded)
 
     return make
 
@@ -127,7 +131,6 @@ ZOO = {
     "torchvision/shufflenet_v2_x0_5": vision("shufflenet_v2_x0_5"),
     "torchvision/mnasnet0_5": vision("mnasnet0_5"),
     "torchvision/efficientnet_b0": vision("efficientnet_b0"),
-    "torchvision/efficientnet_v2_s": vision("efficientnet_v2_s"),
     "torchvision/regnet_y_400mf": vision("regnet_y_400mf"),
     "torchvision/googlenet": vision("googlenet", 64, aux_logits=False, init_weights=False),
     "torchvision/inception_v3": vision("inception_v3", 96, aux_logits=False, init_weights=False),
@@ -137,7 +140,7 @@ ZOO = {
     "torchvision/swin_v2_t": own("swin2", lambda m: m.SwinTransformer(
         [4, 4], 24, [2, 2], [2, 4], [4, 4], num_classes=CLASSES, block=m.swin_transformer.SwinTransformerBlockV2,
         downsample_layer=m.swin_transformer.PatchMergingV2), 32),
-    "torchvision/maxvit_t": own("maxvit", lambda m: m.MaxVit((32, 32), 16, [16, 32], [1, 1], 8, 0.0, partition_size=4, num_classes=CLASSES), 32),
+    "torchvision/maxvit_t": own("maxvit", lambda m: m.MaxVit((32, 32), 16, 4, [16, 32], [1, 1], 8, 0.0, num_classes=CLASSES), 32),
     "torchvision/vit_b_16": own("vit", lambda m: m.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=CLASSES)),
     # timm
     "timm/resnetv2_50": timm("resnetv2_50", layers=(1, 1, 1, 1), channels=(32, 64, 64, 64)),
@@ -152,23 +155,23 @@ ZOO = {
     "timm/cait_xxs24_224": timm("cait_xxs24_224", img_size=32, embed_dim=24, depth=2, num_heads=2),
     "timm/xcit_nano_12_p16_224": timm("xcit_nano_12_p16_224", img_size=32, embed_dim=24, depth=2, num_heads=2),
     "timm/convmixer_768_32": of_timm(lambda m: m.convmixer.ConvMixer(24, 3, kernel_size=7, patch_size=4, num_classes=CLASSES)),
-    "timm/poolformer_s12": timm("poolformer_s12", dims=(16, 32, 40, 48), depths=(1, 1, 1, 1)),
+    "timm/poolformer_s12": of_timm(lambda m: m.metaformer.MetaFormer(
+        depths=(1, 1, 1, 1), dims=(16, 32, 40, 48), token_mixers=m.metaformer.Pooling, num_classes=CLASSES)),
     "timm/efficientvit_b0": timm("efficientvit_b0"),
-    "timm/ghostnet_100": timm("ghostnet_100"),
+    "timm/ghostnet_100": timm("ghostnet_100", 64),
     "timm/repvgg_a0": timm("repvgg_a0"),
     "timm/mobilevit_xxs": timm("mobilevit_xxs", 64),
     "timm/edgenext_xx_small": timm("edgenext_xx_small", 64),
-    "timm/nfnet_f0": timm("eca_nfnet_l0", layers=(1, 1, 1, 1)) ,
+    "timm/nfnet": of_timm(lambda m: m.nfnet.NormFreeNet(
+        m.nfnet.NfCfg(depths=(1, 1, 1, 1), channels=(32, 64, 64, 96), attn_layer="eca", act_layer="silu"), num_classes=CLASSES), 64),
     "timm/beit_base_patch16_224": timm("beit_base_patch16_224", img_size=32, embed_dim=24, depth=2, num_heads=2),
     "timm/pit_ti_224": timm("pit_ti_224", 64, img_size=64),
     "timm/coat_tiny": timm("coat_tiny", 64, img_size=64),
-    "timm/mobilenetv4_conv_small": timm("mobilenetv4_conv_small"),
+    "timm/mobilenetv4_conv_small": timm("mobilenetv4_conv_small", 64),
     "timm/hrnet_w18_small": timm("hrnet_w18_small", 64),
-    "timm/tf_efficientnet_lite0": timm("tf_efficientnet_lite0"),
     "timm/convnextv2_atto": timm("convnextv2_atto"),
     "timm/fastvit_t8": timm("fastvit_t8", 64),
     "timm/regnetx_002": timm("regnetx_002"),
-    "timm/dpn48b": timm("dpn48b"),
     # transformers
     "transformers/bert": text("BertConfig", "BertForSequenceClassification"),
     "transformers/bert (tokens)": text("BertConfig", "BertForTokenClassification"),
@@ -183,13 +186,13 @@ ZOO = {
     "transformers/gpt_neo": text("GPTNeoConfig", "GPTNeoForCausalLM", num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]],
                                  num_hidden_layers=None, num_attention_heads=None),
     "transformers/gpt_neox": text("GPTNeoXConfig", "GPTNeoXForCausalLM"),
-    "transformers/opt": text("OPTConfig", "OPTForCausalLM", ffn_dim=24, word_embed_proj_dim=16, intermediate_size=None),
+    "transformers/opt": text("OPTConfig", "OPTForCausalLM", padded=False, ffn_dim=24, word_embed_proj_dim=16, intermediate_size=None),
     "transformers/bloom": text("BloomConfig", "BloomForCausalLM", n_layer=2, n_head=2, num_hidden_layers=None, num_attention_heads=None,
                                intermediate_size=None, max_position_embeddings=None),
     "transformers/llama": text("LlamaConfig", "LlamaForCausalLM", **LLAMA),
     "transformers/mistral": text("MistralConfig", "MistralForCausalLM", **LLAMA),
     "transformers/qwen2": text("Qwen2Config", "Qwen2ForCausalLM", num_key_value_heads=1),
-    "transformers/gemma": text("GemmaConfig", "GemmaForCausalLM", **LLAMA),
+    "transformers/gemma": text("GemmaConfig", "GemmaForCausalLM", padded=False, **LLAMA),
     "transformers/phi": text("PhiConfig", "PhiForCausalLM"),
     "transformers/t5 (encoder)": text("T5Config", "T5EncoderModel", d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2, hidden_size=None,
                                       num_hidden_layers=None, num_attention_heads=None, intermediate_size=None, max_position_embeddings=None),
