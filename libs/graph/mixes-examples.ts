@@ -7,17 +7,23 @@
  */
 import type { Graph, GraphNode, Shape } from './graph.js';
 import { isElementwise } from './ops/registry.js';
-import { fixedSize, isFree } from './shapes.js';
+import { factorOf, fixedSize, isFree } from './shapes.js';
 
 /** `none`: the same for all examples. `mixed`: of no example alone. */
 type Place = number | 'none' | 'mixed';
 
-interface Operand {
+export interface PlaceOfExamples {
   readonly place: Place;
+  /** Of those that are merged with the examples into that axis, how many come before them: 5 if it goes through time first. */
+  readonly outer: number;
+}
+
+interface Operand extends PlaceOfExamples {
   readonly shape: Shape;
 }
 
-type Rule = (node: GraphNode, inputs: readonly Operand[]) => Place;
+/** With the number of those that come before the examples, where it is not that of the inputs. */
+type Rule = (node: GraphNode, inputs: readonly Operand[]) => Place | PlaceOfExamples;
 
 export function mixesExamples(graph: Graph): boolean {
   const known = placesOfExamples(graph);
@@ -25,17 +31,17 @@ export function mixesExamples(graph: Graph): boolean {
   return graph.outputs.some(({ name, value }) => name !== 'loss' && known.get(value)?.place === 'mixed');
 }
 
-/** Of each value the axis of the examples, which come first in it where it is merged with others. */
+/** Of each value the axis of the examples. */
 export function placesOfExamples(graph: Graph): ReadonlyMap<string, Operand> {
   const known = new Map<string, Operand>();
   for (const { name, shape, role } of graph.inputs) {
     const ofExamples = role === 'data' || role === 'target';
-    known.set(name, { place: ofExamples ? firstFree(shape) : 'none', shape });
+    known.set(name, { place: ofExamples ? firstFree(shape) : 'none', outer: 1, shape });
   }
-  for (const { name, shape } of graph.constants) known.set(name, { place: 'none', shape });
+  for (const { name, shape } of graph.constants) known.set(name, { place: 'none', outer: 1, shape });
   for (const node of graph.nodes) {
     const inputs = node.inputs.flatMap((name) => known.get(name) ?? []);
-    known.set(node.output, { place: placeOf(node, inputs), shape: node.shape });
+    known.set(node.output, { ...placeOf(node, inputs), shape: node.shape });
   }
   return known;
 }
@@ -45,13 +51,18 @@ const firstFree = (shape: Shape): Place => {
   return axis < 0 ? 'mixed' : axis;
 };
 
-function placeOf(node: GraphNode, inputs: readonly Operand[]): Place {
+const mixed = { place: 'mixed', outer: 1 } as const;
+
+function placeOf(node: GraphNode, inputs: readonly Operand[]): PlaceOfExamples {
   // Both depend on the size of the chunk, or on an example's place in it.
-  if (node.op === 'batchSize' || (node.op === 'counting' && node.shape.some(isFree))) return 'mixed';
-  if (inputs.every(({ place }) => place === 'none')) return 'none';
-  if (inputs.some(({ place }) => place === 'mixed')) return 'mixed';
+  if (node.op === 'batchSize' || (node.op === 'counting' && node.shape.some(isFree))) return mixed;
+  if (inputs.some(({ place }) => place === 'mixed')) return mixed;
+  const [outer, ...others] = new Set(inputs.flatMap((input) => (input.place === 'none' ? [] : [input.outer])));
+  if (outer === undefined) return { place: 'none', outer: 1 };
   const rule = isElementwise(node.op) ? aligned : rules.get(node.op);
-  return rule === undefined ? 'mixed' : rule(node, inputs);
+  if (rule === undefined || others.length > 0) return mixed;
+  const result = rule(node, inputs);
+  return typeof result === 'object' ? result : { place: result, outer };
 }
 
 /** Aligned at the right, as shapes are that broadcast. */
@@ -68,10 +79,10 @@ const axesOf = ({ attributes }: GraphNode): readonly number[] => {
 
 /** The first input has examples, and no other one. */
 const onlyFirst =
-  (rule: (node: GraphNode, place: number, shape: Shape) => Place): Rule =>
+  (rule: (node: GraphNode, place: number, first: Operand) => ReturnType<Rule>): Rule =>
   (node, [first, ...others]) =>
     first !== undefined && typeof first.place === 'number' && others.every(({ place }) => place === 'none')
-      ? rule(node, first.place, first.shape)
+      ? rule(node, first.place, first)
       : 'mixed';
 
 const kept = onlyFirst((_node, place) => place);
@@ -80,7 +91,7 @@ const apart: Rule = (node, inputs) => {
   const place = aligned(node, inputs);
   return typeof place === 'number' && axesOf(node).includes(place) ? 'mixed' : place;
 };
-const reduced = onlyFirst((node, place, shape) => {
+const reduced = onlyFirst((node, place, { shape }) => {
   const axes = axesOf(node);
   if (axes.includes(place)) return 'mixed';
   return node.shape.length === shape.length ? place : place - axes.filter((axis) => axis < place).length;
@@ -88,10 +99,13 @@ const reduced = onlyFirst((node, place, shape) => {
 /** Images, sequences: examples are the first axis. */
 const inFront = onlyFirst((_node, place) => (place === 0 ? 0 : 'mixed'));
 
-/** Where as much lies in front of the free axis as before, each example keeps its elements. */
-const reshaped = onlyFirst((node, place, shape) => {
+/** As much lies in front of the examples as before, in the axes before theirs or in theirs. */
+const reshaped = onlyFirst((node, place, { shape, outer }) => {
   const axis = node.shape.findIndex(isFree);
-  return axis >= 0 && fixedSize(node.shape.slice(0, axis)) === fixedSize(shape.slice(0, place)) ? axis : 'mixed';
+  const before = (fixedSize(shape.slice(0, place)) * outer) / fixedSize(node.shape.slice(0, Math.max(axis, 0)));
+  return axis >= 0 && Number.isInteger(factorOf(node.shape[axis] ?? 1) / before) && Number.isInteger(before)
+    ? { place: axis, outer: before }
+    : 'mixed';
 });
 
 /** Rows of the first operand stay rows, columns of the second stay columns; what is summed over may not be examples. */
