@@ -6,6 +6,7 @@ import { walk } from '../reference-tensor.js';
 import { showShape, stridesOf } from '../shapes.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
+import { writeTranspose } from './transpose-onnx.js';
 
 const inverse = (permutation: readonly number[]): number[] => permutation.map((_, axis) => permutation.indexOf(axis));
 
@@ -49,8 +50,7 @@ export const transposeOp: OpDefinition = {
   },
   tfjs: (tf, inputs, attributes) => tf.transpose(at(inputs, 0), [...axesAttribute(attributes, 'permutation')]),
   onnx: {
-    write: (writer, node) =>
-      void writer.node('Transpose', node.inputs, { perm: { ints: axesAttribute(node.attributes, 'permutation') } }, node.output),
+    write: writeTranspose,
     read: {
       Transpose: (e, node) => {
         const x = node.input(0);
