@@ -59,10 +59,15 @@ function compared(workload: string, entries: readonly Entry[]): BenchRow[] {
   const isTool = ({ contender }: Entry): boolean => contender.name !== ours && !bounds.has(contender.name);
   const rows: BenchRow[] = [];
   const row = (what: string, entry: Entry | undefined, beside: Entry | undefined, asked: string, count = 1): void => {
-    if (entry === undefined) return;
+    if (entry === undefined || (beside === undefined && asked !== '')) return;
     const ceiling = beside && { what: `${beside.contender.name}: ${beside.what}`, value: beside.minimumMs / count };
-    const asks = beside === undefined ? {} : { asked };
-    rows.push({ what: `${workload}: ${what}`, unit: 'ms', value: entry.minimumMs / count, ...asks, ...(ceiling && { ceiling }) });
+    rows.push({
+      what: `${workload}: ${what}`,
+      unit: 'ms',
+      value: entry.minimumMs / count,
+      ...(asked && { asked }),
+      ...(ceiling && { ceiling }),
+    });
   };
   row(
     'a product',
