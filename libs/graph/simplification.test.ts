@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.js';
 import { dependenceOn } from './dependence.js';
 import { forward, reverse } from './differentiate.js';
-import { mul, reduceSum } from './emit.js';
+import { add, div, expand, matmul, mul, neg, reduceSum, reshape, sub, transpose } from './emit.js';
 import { emitGradient } from './gradient.js';
 import type { Graph } from './graph.js';
 import { collected } from './linear-forms.js';
@@ -81,6 +81,68 @@ describe('simplification of ops', () => {
       const [was, is] = [runReference(before, inputs)['y'], runReference(after, inputs)['y']];
       expect(Array.from(is?.data ?? [], Number.isNaN)).toEqual(Array.from(was?.data ?? [], Number.isNaN));
     }
+  });
+});
+
+/** Expressions that no network has, so that each rule meets what it is for: the same seed gives the same expression. */
+function expression(seed: number, simplify: boolean): Graph {
+  const builder = new GraphBuilder({ simplify });
+  const next = uniform(seed);
+  const choice = <T>(items: readonly T[]): T => items[Math.floor(((next() + 1) / 2) * items.length)]!;
+  const input = (name: string, shape: readonly number[]): Value => builder.input({ name, role: 'data', dtype: 'float32', shape });
+  const square = [3, 3];
+  const values = [input('x', square), input('y', square), input('row', [3]), input('column', [3, 1]), input('one', [1, 1])];
+  const number = (): Value => builder.scalar(choice([0, 1, -1, 2, -3, 0.5]));
+  const operand = (): Value => (next() > 0.4 ? number() : choice(values));
+  const whole = (value: Value): Value => expand(builder, value, square);
+  const makers: readonly (() => Value)[] = [
+    () => add(builder, operand(), choice(values)),
+    () => sub(builder, operand(), choice(values)),
+    () => sub(builder, choice(values), operand()),
+    () => mul(builder, operand(), choice(values)),
+    () => div(builder, choice(values), add(builder, mul(builder, values[0]!, values[0]!), builder.scalar(1))),
+    () => div(builder, choice(values), builder.scalar(choice([1, -1, 4]))),
+    () => neg(builder, choice(values)),
+    () => whole(choice(values)),
+    () =>
+      transpose(
+        builder,
+        whole(choice(values)),
+        choice([
+          [1, 0],
+          [0, 1],
+        ]),
+      ),
+    () => reshape(builder, reshape(builder, whole(choice(values)), [9]), square),
+    () => reduceSum(builder, whole(choice(values)), choice([[0], [1], [0, 1]]), true),
+    () => matmul(builder, whole(choice(values)), whole(choice(values)), { transA: next() > 0, transB: next() > 0 }),
+  ];
+  for (let i = 0; i < 14; i++) values.push(choice(makers)());
+  return builder.build(
+    values.slice(-4).map((value, i) => ({ name: `y${i}`, value })),
+    ['data'],
+  );
+}
+
+describe('simplification of expressions', () => {
+  const seeds = Array.from({ length: 400 }, (_, seed) => seed + 1);
+  const inputsFor = (graph: Graph, spoil: number | undefined): Inputs => {
+    const inputs = numbersFor(graph, undefined);
+    if (spoil !== undefined) inputs['x']?.data.fill(spoil, 4, 5);
+    return inputs;
+  };
+
+  it.each([undefined, Number.NaN, Number.POSITIVE_INFINITY])('%s among the numbers', (spoil) => {
+    const wrong = seeds.flatMap((seed) => {
+      const [before, after] = [expression(seed, false), expression(seed, true)];
+      return apart(before, after, inputsFor(before, spoil)).map((difference) => `seed ${seed}, ${difference}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('most expressions become smaller', () => {
+    const nodes = (simplify: boolean): number => seeds.reduce((sum, seed) => sum + expression(seed, simplify).nodes.length, 0);
+    expect(nodes(true)).toBeLessThan(nodes(false) * 0.8);
   });
 });
 
