@@ -1,8 +1,8 @@
-import { exp, expand, mul, reduceSum, reshape, softmax, sub } from '../emit.js';
+import { exp, reshape, softmax, sub } from '../emit.js';
 import { reduceLogSumExp } from '../emit/reductions.js';
-import { at, axesAttribute, flagAttribute } from '../op.js';
+import { at, axesAttribute } from '../op.js';
 import type { Application, Emit, OpDefinition, Value } from '../op.js';
-import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction, writeReduction } from './reduction.js';
+import { foldRows, kept, reductionReader, shapeOfReduction, weightedSum, withoutReduction, writeReduction } from './reduction.js';
 
 /** The slope, which is softmax over these axes: over one axis exact, over several as exact as a logarithm of its size. */
 function weights(e: Emit, { inputs, output, attributes }: Application): Value {
@@ -23,26 +23,8 @@ function logAdd(a: number, b: number): number {
 export const reduceLogSumExpOp: OpDefinition = {
   name: 'reduceLogSumExp',
   shape: shapeOfReduction,
-  simplify: (e, inputs, attributes) => {
-    const x = at(inputs, 0);
-    const isOne = axesAttribute(attributes, 'axes').every((axis) => x.shape[axis] === 1);
-    return isOne ? reshape(e, x, reducedShape(x.shape, attributes)) : undefined;
-  },
-  derivative: {
-    vjp: (e, use, cotangent) => {
-      const { shape } = at(use.inputs, 0);
-      const whole = reshape(e, cotangent, kept(shape, axesAttribute(use.attributes, 'axes')));
-      return [expand(e, mul(e, whole, weights(e, use)), shape)];
-    },
-    jvp: (e, use, [tangent]) =>
-      tangent &&
-      reduceSum(
-        e,
-        mul(e, tangent, weights(e, use)),
-        axesAttribute(use.attributes, 'axes'),
-        flagAttribute(use.attributes, 'keepDims'),
-      ),
-  },
+  simplify: withoutReduction,
+  derivative: weightedSum(weights),
   reference: (inputs, attributes) => foldRows(at(inputs, 0), axesAttribute(attributes, 'axes'), Number.NEGATIVE_INFINITY, logAdd),
   tfjs: (tf, inputs, attributes, shape) => {
     const x = at(inputs, 0);

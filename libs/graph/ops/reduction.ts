@@ -1,7 +1,8 @@
 /** What ops share that turn the elements along some axes into one. */
+import { expand, mul, reduceSum, reshape } from '../emit.js';
 import type { Attributes, Shape, ValueType } from '../graph.js';
 import { at, axesAttribute, flagAttribute } from '../op.js';
-import type { Emit, OnnxNode, OnnxReader, Value, WrittenNode, OnnxWriter } from '../op.js';
+import type { Application, DifferentiableRule, Emit, OnnxNode, OnnxReader, Value, WrittenNode, OnnxWriter } from '../op.js';
 import { elements, walk } from '../reference-tensor.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
 import { normalizeAxis, stridesOf } from '../shapes.js';
@@ -17,6 +18,32 @@ export const reducedShape = (shape: Shape, attributes: Attributes): Shape => {
 
 export const shapeOfReduction = (inputs: readonly ValueType[], attributes: Attributes): Shape =>
   reducedShape(at(inputs, 0).shape, attributes);
+
+/** Over axes of size 1 nothing is left to be done. */
+export function withoutReduction(e: Emit, inputs: readonly Value[], attributes: Attributes): Value | undefined {
+  const x = at(inputs, 0);
+  const isOne = axesAttribute(attributes, 'axes').every((axis) => x.shape[axis] === 1);
+  return isOne ? reshape(e, x, reducedShape(x.shape, attributes)) : undefined;
+}
+
+/** The derivative of a reduction that moves by Σ weight ⊙ ẋ, with weights that are as many as the elements. */
+export function weightedSum(weights: (e: Emit, use: Application) => Value): DifferentiableRule {
+  return {
+    vjp: (e, use, cotangent) => {
+      const { shape } = at(use.inputs, 0);
+      const whole = reshape(e, cotangent, kept(shape, axesAttribute(use.attributes, 'axes')));
+      return [expand(e, mul(e, whole, weights(e, use)), shape)];
+    },
+    jvp: (e, use, [tangent]) =>
+      tangent &&
+      reduceSum(
+        e,
+        mul(e, tangent, weights(e, use)),
+        axesAttribute(use.attributes, 'axes'),
+        flagAttribute(use.attributes, 'keepDims'),
+      ),
+  };
+}
 
 /** For each place of the other axes, all elements along these axes taken into one number, one after the other. */
 export function foldRows(
