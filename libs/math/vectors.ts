@@ -78,11 +78,6 @@ export function addCombination(out: Float32Array, vectors: readonly Float32Array
   }
 }
 
-/** Multiplies in place. */
-export function scale(vector: Float32Array, factor: number): void {
-  for (let i = 0; i < vector.length; i++) vector[i] = vector[i]! * factor;
-}
-
 /** No NaN, no infinity. */
 export function isFiniteVector(vector: Float32Array): boolean {
   // A sum of float32 numbers cannot overflow in double, so it is finite unless one of them is not.
