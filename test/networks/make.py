@@ -122,7 +122,9 @@ def one(name, make, out):
     vector /= np.linalg.norm(vector)
     exact = copy.deepcopy(twin).double()
     xd = x.double() if x.is_floating_point() else x
-    loss, gradient, product, unused, how = derivatives(exact, xd, y, vector)
+    # The other ways to compute attention have no second derivative in PyTorch.
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        loss, gradient, product, unused, how = derivatives(exact, xd, y, vector)
     g, h = flat(gradient), flat(product)
     single = [torch.zeros_like(p) if d is None else d for (_, p), d in zip(named, gradient_of(twin, x, y)[1])]
     about = dict(
