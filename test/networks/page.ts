@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { agrees, agreesExactly, type Result } from './result.js';
 
 const libraries = ['torchvision', 'timm', 'transformers'];
@@ -63,8 +64,8 @@ function troubles(results: readonly Result[]): string {
   const lines = results
     .filter((result) => !agrees(result) && !agreesExactly(result))
     .map(({ about, problem, loss }) => {
-      const text = (problem ?? `loss off by ${number(loss)}, or derivatives as in the table`)
-        .replaceAll(/\s+|\u001b\[\d+m/g, ' ')
+      const text = stripVTControlCharacters(problem ?? `loss off by ${number(loss)}, or derivatives as in the table`)
+        .replaceAll(/\s+/g, ' ')
         .slice(0, 300);
       return `- ${about.name} (${about.exporter}): ${text}`;
     });
