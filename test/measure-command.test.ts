@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeNpz, type NpyArray } from '#engine/index.js';
+import { decodeModel, encodeModel } from '#graph/onnx/proto.js';
 import { runCli } from '../apps/cli/run-cli.js';
 
 interface Golden {
@@ -127,6 +128,51 @@ describe('stagewatch measure', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^loss +\d[^]*\nsharpness +\S+ {2}± \S+\nproducts +\d+, \S+ ms each\n[^]*\nexamples +32\n/);
     expect(err).toContain('made-up');
+  });
+
+  describe('a file with a mask, two outputs and its weights beside it', () => {
+    const words = JSON.parse(readFileSync('test/golden/exporters/words.json', 'utf8')) as {
+      readonly inputs: { readonly ids: Golden['x'] };
+      readonly y: Golden['y'];
+      readonly loss: number;
+      readonly gradient: readonly number[];
+    };
+    const original = 'test/golden/exporters/words-external.onnx';
+    beforeAll(() => {
+      writeFileSync(file('words.npz'), writeNpz({ x: int64(words.inputs.ids), y: int64(words.y) }));
+      copyFileSync(`${original}.data`, file('words-external.onnx.data'));
+      const { graph, ...rest } = decodeModel(readFileSync(original));
+      const input = graph?.input.map(({ name, type }) => {
+        const { elemType, shape } = type?.tensorType ?? {};
+        return { name, type: { tensorType: { elemType, shape: { dim: shape?.dim.with(1, { dimParam: 'sequence' }) } } } };
+      });
+      writeFileSync(file('open.onnx'), encodeModel({ ...rest, graph: { ...graph, input } }));
+    });
+
+    it.each([
+      ['as it is', [original]],
+      ['with an axis left open', [() => file('open.onnx'), '--sizes', 'sequence=4']],
+    ])("gives PyTorch's numbers where the mask is given - %s", async (_, [path = '', ...more]) => {
+      const at = typeof path === 'string' ? path : path();
+      const args = more.filter((arg) => typeof arg === 'string');
+      const { code, out } = await measure(at, '--probe', file('words.npz'), '--given', 'mask=1', '--json', ...args);
+      expect(code).toBe(0);
+      expect(json(out).loss).toBeCloseTo(words.loss, 5);
+      expect(json(out).gradientNorm).toBeCloseTo(Math.hypot(...words.gradient), 5);
+    });
+
+    it.each([
+      ['a mask that is missing', [], 'mask'],
+      ['an output without tokens', ['--given', 'mask=1', '--output', 'pooled'], 'not a list of class indices'],
+      ['an output that is not there', ['--given', 'mask=1', '--output', 'scores'], 'scores'],
+      ['an input that is not there', ['--given', 'masks=1'], "no data input 'masks'"],
+      ['no number', ['--given', 'mask=yes'], '--given takes NAME=X'],
+      ['half a size', ['--sizes', 'sequence=4.5'], '--sizes takes AXIS=N'],
+    ])('blames the caller for %s', async (_, args, problem) => {
+      const { code, out, err } = await measure(original, '--probe', file('words.npz'), ...args);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toContain(problem);
+    });
   });
 
   it.each([

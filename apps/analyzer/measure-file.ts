@@ -11,6 +11,7 @@ import {
   readTensors,
   type CompiledModel,
   type Linearization,
+  type ModelFileOptions,
 } from '#engine/index.js';
 import { inputsOf, type LossSpec } from '#graph/index.js';
 import { trackTop, type TrackResult } from '#math/ritz-tracker.js';
@@ -24,6 +25,8 @@ export interface FileMeasurementOptions {
   /** A path, or a number of made-up examples. */
   readonly probe: string | number;
   readonly loss: LossSpec;
+  /** How the model's file is to be read, where it does not say so itself. */
+  readonly reading?: ModelFileOptions | undefined;
   /** How many eigenvalues (1). */
   readonly top: number;
   /** Of each eigenvalue, relative. */
@@ -73,6 +76,7 @@ export async function measureFile(options: FileMeasurementOptions): Promise<File
   const loaded = loadModelFile(
     { bytes: readFileSync(options.model), beside: (path) => readIfThere(join(folder, path)) },
     options.loss,
+    options.reading,
   );
   const { graph } = loaded;
   const names = inputsOf(graph, 'data').map(({ name }) => name);

@@ -21,7 +21,7 @@ export { openExecutor } from './executors/discover.js';
 export { executorNames, type ExecutorName } from './executors/names.js';
 export type { ExecutorSettings } from './executors/open-executor.js';
 export { loadModel, type ModelSource } from './load-model.js';
-export { initialOf, loadModelFile, type LoadedModel, type ModelFile } from './model-file.js';
+export { initialOf, loadModelFile, type LoadedModel, type ModelFile, type ModelFileOptions } from './model-file.js';
 export type { NpyArray, NpyDType } from './npy.js';
 export { readNpz, writeNpz } from './npz.js';
 export { parametersFrom, readTensors, type ReadParameters } from './parameter-file.js';

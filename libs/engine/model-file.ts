@@ -1,4 +1,12 @@
-import { attachLoss, importOnnx, importTfjsLayers, parametersOf, type Graph, type LossSpec } from '#graph/index.js';
+import {
+  attachLoss,
+  importOnnx,
+  importTfjsLayers,
+  parametersOf,
+  type Graph,
+  type LossSpec,
+  type OnnxImportOptions,
+} from '#graph/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { translated } from './graph-errors.js';
 import { layoutOf } from './parameter-layout.js';
@@ -11,6 +19,12 @@ export interface ModelFile {
   readonly beside: (path: string) => Uint8Array | undefined;
 }
 
+/** How an ONNX file is to be read, where it does not say so itself. */
+export type ModelFileOptions = Pick<OnnxImportOptions, 'given' | 'sizes'> & {
+  /** The output that the loss is computed from. */
+  readonly output?: string | undefined;
+};
+
 export interface LoadedModel {
   /** A training graph. */
   readonly graph: Graph;
@@ -19,13 +33,20 @@ export interface LoadedModel {
 }
 
 /** An ONNX file, or the `model.json` of a tfjs LayersModel: which it is, its first byte says. All its weights are parameters. */
-export function loadModelFile(file: ModelFile, loss: LossSpec): LoadedModel {
-  return translated(() => (file.bytes[0] === 0x7b ? loadTfjs(file, loss) : loadOnnx(file, loss)));
+export function loadModelFile(file: ModelFile, loss: LossSpec, options: ModelFileOptions = {}): LoadedModel {
+  if (file.bytes[0] !== 0x7b) return translated(() => loadOnnx(file, loss, options));
+  const [asked] = Object.entries(options).flatMap(([field, value]) => (value === undefined ? [] : [field]));
+  if (asked === undefined) return translated(() => loadTfjs(file, loss));
+  throw new StagewatchError('INVALID_ARGUMENT', 'A tfjs LayersModel says itself what its inputs and outputs are', {
+    field: asked,
+    expected: `an ONNX file where there is ${asked}`,
+  });
 }
 
-function loadOnnx({ bytes, beside }: ModelFile, loss: LossSpec): LoadedModel {
-  const outputs = loss.kind === 'output' ? { outputs: [loss.output ?? ''] } : {};
-  const graph = attachLoss(importOnnx(bytes, { external: beside, ...outputs }), loss);
+function loadOnnx({ bytes, beside }: ModelFile, loss: LossSpec, { output, given, sizes }: ModelFileOptions): LoadedModel {
+  const asked = [output, loss.kind === 'output' ? (loss.output ?? '') : undefined].filter((name) => name !== undefined);
+  const outputs = asked.length > 0 ? { outputs: [...new Set(asked)] } : {};
+  const graph = attachLoss(importOnnx(bytes, { external: beside, given, sizes, ...outputs }), loss);
   const tensors = new Map<string, NamedTensor>();
   for (const { name, shape, initial } of parametersOf(graph)) {
     if (initial !== undefined) tensors.set(name, { shape: shape.map(Number), data: initial });

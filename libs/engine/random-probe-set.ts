@@ -31,9 +31,9 @@ function arrayFor({ shape, dtype }: GraphInput, examples: number, random: Random
 }
 
 function targetFor(target: GraphInput, examples: number, random: Random): NpyArray {
-  if (target.encoding !== 'one-hot') return arrayFor(target, examples, random);
-  const shape = sizesOf(target.shape.slice(0, -1), examples);
+  if (target.classes === undefined) return arrayFor(target, examples, random);
+  const shape = sizesOf(target.encoding === 'one-hot' ? target.shape.slice(0, -1) : target.shape, examples);
   const count = shape.reduce((product, size) => product * size, 1);
-  const classes = BigInt64Array.from({ length: count }, () => BigInt(random.integer(target.classes ?? 1)));
+  const classes = BigInt64Array.from({ length: count }, () => BigInt(random.integer(target.classes!)));
   return { dtype: 'int64', shape, data: classes };
 }

@@ -12,15 +12,27 @@ import type { Value } from './op.js';
 import { parametersOf } from './queries.js';
 import { factorOf, isFree, showShape } from './shapes.js';
 
+/** Below, a row of zeros with a 1 is no slower than an index and keeps every op elementwise; above, it costs memory and time. */
+const DEFAULT_ONE_HOT_CLASSES = 256;
+
+export interface AttachLossOptions {
+  readonly maxOneHotClasses?: number;
+}
+
 /**
  * Makes a training graph of a forward graph: one more input, the target, and the outputs `losses` ([batch]), `loss` (their SUM,
  * so that chunks can be added up), `prediction`, and, where examples do not weigh the same, `weights` ([batch]): the loss of a
  * probe set is Σ losses / Σ weights.
  *
  * Cross-entropy takes the output as logits, as PyTorch does (log-probabilities give the same number), except where the
- * importer knows that it gives probabilities, as tfjs models do that end in softmax. A target of classes is one-hot.
+ * importer knows that it gives probabilities, as tfjs models do that end in softmax. A target of few classes is one-hot, one of
+ * many is their indices.
  */
-export function attachLoss(forward: Graph, spec: LossSpec): Graph {
+export function attachLoss(
+  forward: Graph,
+  spec: LossSpec,
+  { maxOneHotClasses = DEFAULT_ONE_HOT_CLASSES }: AttachLossOptions = {},
+): Graph {
   const parameters = parametersOf(forward);
   checkLoss(
     spec,
@@ -40,6 +52,7 @@ export function attachLoss(forward: Graph, spec: LossSpec): Graph {
     spec,
     prediction,
     meaning: output.meaning,
+    maxOneHotClasses,
     target: (input) =>
       builder.input({ ...input, role: 'target', name: freshName('target', new Set(forward.inputs.map(({ name }) => name))) }),
   };

@@ -37,12 +37,13 @@ export interface GraphInput extends ValueType {
   readonly role: Role;
   /**
    * How a target is written. `one-hot`: the probe set holds class indices and whoever feeds the graph writes row i as
-   * zeros with a 1 at the class of example i. `values`: the probe set's y as it is. `index`: class indices as they are.
+   * zeros with a 1 at the class of example i. `values`: the probe set's y as it is. `index`: class indices as they are,
+   * the ignored one among them.
    */
   readonly encoding?: 'one-hot' | 'values' | 'index';
   /** Of class indices: how many there are. */
   readonly classes?: number;
-  /** Of class indices: the one that does not count; its row of a one-hot target is zeros. */
+  /** Of class indices: the one that does not count, which need be no class; its row of a one-hot target is zeros. */
   readonly ignoredClass?: number;
   /** The values that came with the model file, if any. */
   readonly initial?: ConstantData;

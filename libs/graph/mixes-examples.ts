@@ -132,7 +132,7 @@ const picked: Rule = (node, [x, indices]) => {
 
 const rules: ReadonlyMap<string, Rule> = new Map([
   ...['expand', 'standIn'].map((op) => [op, aligned] as const),
-  ...['softmax', 'logSoftmax', 'cumsum', 'concat', 'gatherElements'].map((op) => [op, apart] as const),
+  ...['softmax', 'logSoftmax', 'cumsum', 'concat', 'gatherElements', 'scatterElementsAdd'].map((op) => [op, apart] as const),
   ...['reduceSum', 'reduceMax', 'reduceProd', 'reduceLogSumExp', 'argMax'].map((op) => [op, reduced] as const),
   ...['conv', 'convTranspose', 'averagePool', 'maxPool', 'convInputGradient'].map((op) => [op, inFront] as const),
   // A cut or an enlargement leaves the axis of examples whole.

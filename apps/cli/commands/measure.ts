@@ -4,6 +4,7 @@ import { toJsonNumber } from '#math/json-number.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { exitCodes, UsageError, type Command, type Invocation, type Io } from '../command.js';
 import { lossFrom, lossOptions } from '../loss-options.js';
+import { readingFrom, readingOptions } from '../reading-options.js';
 import { serviceConfig } from '../service-options.js';
 import { table } from '../table.js';
 
@@ -24,6 +25,7 @@ export const measureCommand: Command = {
     parameters: { type: 'string', value: 'FILE', help: 'Values of the parameters by name (.safetensors, .npz).' },
     probe: { type: 'string', value: 'FILE', help: 'The probe set (.npz).' },
     random: { type: 'string', value: 'N', help: 'Made-up examples instead of a probe set: for timing only.' },
+    ...readingOptions,
     ...lossOptions,
     top: { type: 'string', value: 'K', help: 'How many eigenvalues of the Hessian (default 1).' },
     tolerance: { type: 'string', value: 'T', help: 'Relative error of each (default 1e-3).' },
@@ -77,6 +79,7 @@ function optionsOf({ flags, positionals, io }: Invocation): FileMeasurementOptio
     parameters: text('parameters'),
     probe: probe ?? number('random', 1, 1),
     loss: lossFrom(flags),
+    reading: readingFrom(flags),
     top: number('top', 1, 1),
     tolerance: number('tolerance', 1e-3, 1e-9, false),
     executor: text('executor') ?? engine.executor,

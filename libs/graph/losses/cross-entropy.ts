@@ -1,7 +1,9 @@
 import type { GraphBuilder } from '../builder.js';
-import { add, div, log, logSoftmax, mul, neg, reduceMean, reduceSum, transpose } from '../emit.js';
+import { add, div, log, logSoftmax, mul, neg, reduceMean, reduceSum, reshape, transpose } from '../emit.js';
+import { cast, equal, not, where } from '../emit/elementwise.js';
+import { gatherElements } from '../emit/shape.js';
 import { UnsupportedModel } from '../errors.js';
-import type { GraphOutput, LossSpec } from '../graph.js';
+import type { GraphInput, GraphOutput, LossSpec } from '../graph.js';
 import type { Value } from '../op.js';
 import { operandOf } from '../ops/patterns.js';
 import { isFree, showShape } from '../shapes.js';
@@ -12,26 +14,79 @@ import type { LossUse, Losses } from './loss.js';
  * −Σ_c t_c ln p_c for each token (each example is one where there are no tokens). A class index c stands for t = e_c, and with
  * smoothing ε among K classes for (1 − ε) e_c + ε/K; the class that is ignored stands for zeros (Szegedy et al. 2016, section 7).
  *
- * The target's classes are always its last axis.
+ * The target's classes are always its last axis; of many classes it has the index only.
  */
 export function crossEntropy(use: LossUse): Losses {
-  const { builder, spec } = use;
   const prediction = classesLast(use);
   const classAxis = prediction.shape.length - 1;
   const classes = prediction.shape[classAxis];
   if (classAxis < 1 || typeof classes !== 'number') throw unfit(prediction);
+  const { builder, spec, maxOneHotClasses } = use;
+  const scores: Scores = { prediction, classes, classAxis };
+  const indexed = spec.targets !== 'probabilities' && classes > maxOneHotClasses;
+  const { losses, counted } = indexed ? picked(use, scores) : weighed(use, scores);
+  return overTokens(builder, losses, counted, spec);
+}
+
+/** What the model says about each class, the classes being the last axis. */
+interface Scores {
+  readonly prediction: Value;
+  readonly classes: number;
+  readonly classAxis: number;
+}
+
+interface OfTokens {
+  readonly losses: Value;
+  /** 1 for each token that counts; undefined where all do. */
+  readonly counted: Value | undefined;
+}
+
+const ofClasses = (classes: number, { ignoredClass }: LossSpec): Pick<GraphInput, 'classes' | 'ignoredClass'> => ({
+  classes,
+  ...(ignoredClass !== undefined && { ignoredClass }),
+});
+
+/** The log-probability of every class, times its share of the target. */
+function weighed(use: LossUse, { prediction, classes, classAxis }: Scores): OfTokens {
+  const { builder, spec, meaning } = use;
   const counted = spec.targets !== 'probabilities';
   const target = use.target({
     dtype: 'float32',
     shape: prediction.shape,
     encoding: counted ? 'one-hot' : 'values',
-    ...(counted && { classes }),
-    ...(counted && spec.ignoredClass !== undefined && { ignoredClass: spec.ignoredClass }),
+    ...(counted && ofClasses(classes, spec)),
   });
-  const logProbabilities = logProbabilitiesOf(builder, prediction, classAxis, use.meaning);
+  const logProbabilities = logProbabilitiesOf(builder, prediction, classAxis, meaning);
   const smoothed = smooth(builder, target, classes, spec);
-  const perToken = neg(builder, reduceSum(builder, mul(builder, smoothed, logProbabilities), [classAxis]));
-  return overTokens(builder, perToken, counts(builder, target, classAxis, spec), spec);
+  return {
+    losses: neg(builder, reduceSum(builder, mul(builder, smoothed, logProbabilities), [classAxis])),
+    counted: spec.ignoredClass === undefined ? undefined : reduceSum(builder, target, [classAxis]),
+  };
+}
+
+/**
+ * The log-probability of the target's class alone: no tensor of the classes comes in, and products do not need the target.
+ * The index that is ignored need not be that of a class (−100 is none); class 0 is picked in its place and not chosen.
+ */
+function picked(use: LossUse, { prediction, classes, classAxis }: Scores): OfTokens {
+  const { builder, spec, meaning } = use;
+  const shape = prediction.shape.slice(0, classAxis);
+  const target = use.target({ dtype: 'int64', shape, encoding: 'index', ...ofClasses(classes, spec) });
+  const whole = (value: number): Value => builder.constant([], Float64Array.of(value), 'int64');
+  const ignored = spec.ignoredClass === undefined ? undefined : equal(builder, target, whole(spec.ignoredClass));
+  const known = ignored === undefined ? target : where(builder, ignored, whole(0), target);
+  const indices = reshape(builder, known, [...shape, 1]);
+  const logProbabilities = logProbabilitiesOf(builder, prediction, classAxis, meaning);
+  const one = reshape(builder, gatherElements(builder, logProbabilities, indices, classAxis), shape);
+  const share = spec.labelSmoothing ?? 0;
+  const all = (): Value => mul(builder, reduceSum(builder, logProbabilities, [classAxis]), builder.scalar(share / classes));
+  const smoothed = share === 0 ? one : add(builder, mul(builder, one, builder.scalar(1 - share)), all());
+  const losses = neg(builder, smoothed);
+  if (ignored === undefined) return { losses, counted: undefined };
+  return {
+    losses: where(builder, ignored, builder.scalar(0), losses),
+    counted: cast(builder, not(builder, ignored), 'float32'),
+  };
 }
 
 const unfit = ({ shape }: Value): UnsupportedModel =>
@@ -61,10 +116,6 @@ function smooth(builder: GraphBuilder, target: Value, classes: number, spec: Los
   // The row of a class that is ignored stays zeros.
   return add(builder, kept, mul(builder, reduceSum(builder, target, [target.shape.length - 1], true), even));
 }
-
-/** 1 for each token that counts; undefined where all do. */
-const counts = (builder: GraphBuilder, target: Value, classAxis: number, { ignoredClass }: LossSpec): Value | undefined =>
-  ignoredClass === undefined ? undefined : reduceSum(builder, target, [classAxis]);
 
 function overTokens(builder: GraphBuilder, perToken: Value, counted: Value | undefined, { tokens = 'mean' }: LossSpec): Losses {
   const axes = outputAxes(perToken);

@@ -9,6 +9,8 @@ export interface LossUse {
   /** [batch, …] */
   readonly prediction: Value;
   readonly meaning: GraphOutput['meaning'];
+  /** Of more classes than this a target is indices. */
+  readonly maxOneHotClasses: number;
   /** Makes the target's input. */
   target(input: Pick<GraphInput, 'dtype' | 'shape' | 'encoding' | 'classes' | 'ignoredClass'>): Value;
 }

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { attachLoss } from '../attach-loss.js';
 import { GraphBuilder } from '../builder.js';
-import { matmul, mul, transpose } from '../emit.js';
+import { mul } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import { gradient } from '../gradient.js';
 import type { Graph, LossSpec, Shape } from '../graph.js';
@@ -11,38 +10,9 @@ import { oneHot } from '../queries.js';
 import { referenceTensor } from '../reference-tensor.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
 import { runReference } from '../run-reference.js';
+import { formsOf, lossCases, targetOf, tensorOf as tensor, trainingOf } from '../testing/loss-cases.js';
 import { differences } from '../testing/numbers.js';
 
-interface Numbers {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-
-interface Case {
-  readonly name: string;
-  readonly spec: LossSpec;
-  readonly x: Numbers;
-  readonly w: Numbers;
-  readonly y: Numbers;
-  readonly v: Numbers;
-  readonly loss: number;
-  readonly gradient: readonly number[];
-  readonly product: readonly number[];
-}
-
-/** PyTorch's own numbers (test/golden/losses/make.py). */
-const cases = JSON.parse(readFileSync(new URL('../../../test/golden/losses/losses.json', import.meta.url), 'utf8')) as Case[];
-
-function model({ spec, x, w }: Case): Graph {
-  const builder = new GraphBuilder();
-  const theta = builder.input({ name: 'w', role: 'parameter', dtype: 'float32', shape: w.shape });
-  const shape: Shape = ['batch', ...x.shape.slice(1)];
-  const product = matmul(builder, builder.input({ name: 'x', role: 'data', dtype: 'float32', shape }), theta);
-  const value = spec.classAxis === 'second' ? transpose(builder, product, [0, 2, 1]) : product;
-  return builder.build([{ name: 'out', value }]);
-}
-
-const tensor = ({ shape, data }: Numbers): ReferenceTensor => referenceTensor(shape, data);
 const sum = (values: ArrayLike<number> | undefined): number => Array.from(values ?? []).reduce((a, b) => a + b, 0);
 
 /** Rows `from` to `to`, as a chunk. */
@@ -51,50 +21,49 @@ function rowsOf({ shape, data }: ReferenceTensor, from: number, to: number): Ref
   return referenceTensor([to - from, ...shape.slice(1)], data.slice(from * row, to * row));
 }
 
-describe.each(cases)('the loss of PyTorch - $name', (each) => {
-  const training = attachLoss(model(each), each.spec);
-  const target = training.inputs.find(({ role }) => role === 'target');
-  const y =
-    target?.encoding === 'one-hot'
-      ? referenceTensor([...each.y.shape, 3], oneHot(each.y.data, target.classes ?? 0, target.ignoredClass))
-      : tensor(each.y);
-  const linearized = linearize(training);
-  const run = (chunks: readonly (readonly [number, number])[]): { loss: number; gradient: number[]; product: number[] } => {
-    let [losses, weights] = [0, 0];
-    const gradientSum = each.gradient.map(() => 0);
-    const productSum = each.gradient.map(() => 0);
-    for (const [from, to] of chunks) {
-      const inputs = { x: rowsOf(tensor(each.x), from, to), w: tensor(each.w), target: rowsOf(y, from, to) };
-      const { primal, tangent } = linearized;
-      const results = runReference(primal.graph, inputs);
-      losses += sum(results[primal.losses]?.data);
-      weights += primal.weights === undefined ? to - from : sum(results[primal.weights]?.data);
-      expect(sum(results[primal.losses]?.data)).toBeCloseTo(results[primal.loss]?.data[0] ?? Number.NaN, 12);
-      results[primal.gradients[0] ?? '']?.data.forEach((g, i) => (gradientSum[i] = (gradientSum[i] ?? 0) + g));
-      const moved = runReference(tangent.graph, { ...inputs, ...results, [tangent.vectors[0]?.[0] ?? '']: tensor(each.v) });
-      moved[tangent.products[0]?.[0] ?? '']?.data.forEach((h, i) => (productSum[i] = (productSum[i] ?? 0) + h));
-    }
-    const mean = (values: readonly number[]): number[] => values.map((value) => value / weights);
-    return { loss: losses / weights, gradient: mean(gradientSum), product: mean(productSum) };
-  };
+describe.each(lossCases.flatMap((each) => formsOf(each).map((form) => ({ each, form, name: each.name }))))(
+  'the loss of PyTorch - $name, target $form',
+  ({ each, form }) => {
+    const training = trainingOf(each, form);
+    const y = targetOf(training, each);
+    const linearized = linearize(training);
+    const run = (chunks: readonly (readonly [number, number])[]): { loss: number; gradient: number[]; product: number[] } => {
+      let [losses, weights] = [0, 0];
+      const gradientSum = each.gradient.map(() => 0);
+      const productSum = each.gradient.map(() => 0);
+      for (const [from, to] of chunks) {
+        const inputs = { x: rowsOf(tensor(each.x), from, to), w: tensor(each.w), target: rowsOf(y, from, to) };
+        const { primal, tangent } = linearized;
+        const results = runReference(primal.graph, inputs);
+        losses += sum(results[primal.losses]?.data);
+        weights += primal.weights === undefined ? to - from : sum(results[primal.weights]?.data);
+        expect(sum(results[primal.losses]?.data)).toBeCloseTo(results[primal.loss]?.data[0] ?? Number.NaN, 12);
+        results[primal.gradients[0] ?? '']?.data.forEach((g, i) => (gradientSum[i] = (gradientSum[i] ?? 0) + g));
+        const moved = runReference(tangent.graph, { ...inputs, ...results, [tangent.vectors[0]?.[0] ?? '']: tensor(each.v) });
+        moved[tangent.products[0]?.[0] ?? '']?.data.forEach((h, i) => (productSum[i] = (productSum[i] ?? 0) + h));
+      }
+      const mean = (values: readonly number[]): number[] => values.map((value) => value / weights);
+      return { loss: losses / weights, gradient: mean(gradientSum), product: mean(productSum) };
+    };
 
-  it.each([
-    ['at once', [[0, 5]]],
-    [
-      'in chunks',
+    it.each([
+      ['at once', [[0, 5]]],
       [
-        [0, 1],
-        [1, 3],
-        [3, 5],
+        'in chunks',
+        [
+          [0, 1],
+          [1, 3],
+          [3, 5],
+        ],
       ],
-    ],
-  ] as const)('loss, gradient and product, taken %s', (_, chunks) => {
-    const ours = run(chunks);
-    expect(differences([ours.loss], [each.loss], 1e-13)).toEqual([]);
-    expect(differences(ours.gradient, each.gradient, 1e-12)).toEqual([]);
-    expect(differences(ours.product, each.product, 1e-12)).toEqual([]);
-  });
-});
+    ] as const)('loss, gradient and product, taken %s', (_, chunks) => {
+      const ours = run(chunks);
+      expect(differences([ours.loss], [each.loss], 1e-13)).toEqual([]);
+      expect(differences(ours.gradient, each.gradient, 1e-12)).toEqual([]);
+      expect(differences(ours.product, each.product, 1e-12)).toEqual([]);
+    });
+  },
+);
 
 const squares: LossSpec = { kind: 'mse', reduction: 'sum-outputs', halved: false };
 const classes: LossSpec = { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false };

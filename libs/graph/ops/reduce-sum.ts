@@ -1,10 +1,19 @@
 import { countAlong, expand, mul, reduceMean, reduceSum, reshape } from '../emit.js';
 import { reduceL1, reduceL2, reduceLogSum, reduceSumSquare } from '../emit/reductions.js';
-import { at, axesAttribute, flagAttribute } from '../op.js';
-import type { OpDefinition } from '../op.js';
+import { at, axesAttribute, flagAttribute, numberAttribute } from '../op.js';
+import type { OpDefinition, Value } from '../op.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
 import { kept, foldRows, reducedShape, reductionReader, shapeOfReduction } from './reduction.js';
+
+/** Where elements were put along an axis does not matter to a sum over it. */
+function withoutPlaces(x: Value, axes: readonly number[]): Value | undefined {
+  const scattered = madeBy(x, 'scatterElementsAdd');
+  const updates = scattered?.inputs[0];
+  if (scattered === undefined || updates === undefined || !axes.includes(numberAttribute(scattered.attributes, 'axis')))
+    return undefined;
+  return updates.shape.every((dim, axis) => axes.includes(axis) || dim === x.shape[axis]) ? updates : undefined;
+}
 
 /** The sum over some axes; one of them may be the free one. */
 export const reduceSumOp: OpDefinition = {
@@ -16,6 +25,8 @@ export const reduceSumOp: OpDefinition = {
     const axes = axesAttribute(attributes, 'axes');
     const result = reducedShape(x.shape, attributes);
     if (axes.every((axis) => x.shape[axis] === 1)) return reshape(e, x, result);
+    const scattered = withoutPlaces(x, axes);
+    if (scattered !== undefined) return reduceSum(e, scattered, axes, flagAttribute(attributes, 'keepDims'));
     const stretched = madeBy(x, 'expand');
     if (stretched === undefined || x.dtype !== 'float32') return undefined;
     // A sum of equal numbers is a multiple.
