@@ -58,6 +58,12 @@ const simplifications: readonly [string, (e: GraphBuilder, x: Value, y: Value) =
   ['x + x', (e, x) => ops.add(e, x, x), ['mul']],
   ['x + (−y)', (e, x, y) => ops.add(e, x, ops.neg(e, y)), ['sub']],
   ['x − (−y)', (e, x, y) => ops.sub(e, x, ops.neg(e, y)), ['add']],
+  [
+    '3y + (x − (−3)y)',
+    (e, x, y) => ops.add(e, ops.mul(e, y, e.scalar(3)), ops.sub(e, x, ops.mul(e, y, e.scalar(-3)))),
+    ['mul', 'add', 'add'],
+  ],
+  ['x − 3y', (e, x, y) => ops.sub(e, x, ops.mul(e, y, e.scalar(3))), ['mul', 'sub']],
   ['−(−x)', (e, x) => ops.neg(e, ops.neg(e, x)), []],
   ['−(x − y)', (e, x, y) => ops.neg(e, ops.sub(e, x, y)), ['sub']],
   ['−(3x)', (e, x) => ops.neg(e, ops.mul(e, x, e.scalar(3))), ['mul']],

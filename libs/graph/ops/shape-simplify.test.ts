@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../builder.js';
 import { reverse } from '../differentiate.js';
 import { add, expand, mul, reduceSum, reshape, transpose } from '../emit.js';
-import { concat, countingTo, cumsum, gather, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
+import { concat, countingTo, cumsum, gather, scatterElementsAdd, slice, sliceAlong, unslice, wholeOf } from '../emit/shape.js';
 import type { Shape } from '../graph.js';
 import type { Emit, Value } from '../op.js';
 import { runReference } from '../run-reference.js';
@@ -147,5 +147,17 @@ describe('cuts and joins', () => {
         return reshape(e, reduceSum(e, part, [0]), ['batch', 2]);
       });
     expect(opsLeft(gradientOf(heads), ['batch', 12]).filter((op) => op === 'concat')).toHaveLength(1);
+  });
+});
+
+describe('sums of what was put somewhere', () => {
+  const places = (e: Emit): Value => e.constant([1, 6], Float64Array.of(4, 0, 4, 7, 1, 1), 'int64');
+  const put: Make = (e, x) => scatterElementsAdd(e, x, expand(e, places(e), x.shape), 1, ['batch', 9]);
+  it.each<[string, Make, string[]]>([
+    ['over the axis of the places', (e, x, y) => reduceSum(e, put(e, x, y), [1], true), ['reduceSum']],
+    ['over all axes', (e, x, y) => reduceSum(e, put(e, x, y), [0, 1]), ['reduceSum']],
+    ['over another axis', (e, x, y) => reduceSum(e, put(e, x, y), [0]), ['expand', 'scatterElementsAdd', 'reduceSum']],
+  ])('%s', (_, make, expected) => {
+    expect(opsLeft(make)).toEqual(expected);
   });
 });

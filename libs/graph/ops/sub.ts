@@ -1,6 +1,6 @@
-import { add, neg, sub } from '../emit.js';
+import { add, mul, neg, sub } from '../emit.js';
 import { binary } from './binary.js';
-import { constantNumber, keepsShape, operandOf } from './patterns.js';
+import { constantNumber, keepsShape, multipleOf, operandOf } from './patterns.js';
 
 export const subOp = binary({
   name: 'sub',
@@ -16,6 +16,10 @@ export const subOp = binary({
     if (constantNumber(b) === 0 && keepsShape(a, b)) return a;
     if (constantNumber(a) === 0 && keepsShape(b, a)) return neg(e, b);
     const minusB = operandOf(b, 'neg');
-    return minusB && add(e, a, minusB);
+    if (minusB !== undefined) return add(e, a, minusB);
+    // So that a multiple is the same value wherever it comes with a sign.
+    const multiple = b.dtype === 'float32' ? multipleOf(b) : undefined;
+    if (multiple === undefined || !(multiple.factor < 0)) return undefined;
+    return add(e, a, mul(e, multiple.rest, e.scalar(-multiple.factor)));
   },
 });
