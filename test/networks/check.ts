@@ -3,88 +3,94 @@
  *
  *     /path/to/python test/networks/make.py OUT && npm run build && node dist/test/networks/check.js OUT [--write]
  *
- * With --write the table goes to `docs/foreign-networks.md`.
+ * Each comparison is a process with a time limit, two at a time; what was compared before is not compared again, what was
+ * given up is when it gets more time. With --write the table goes to `docs/foreign-networks.md`.
  */
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createProbeModel, loadModel, readNpz, type NpyArray } from '#engine/index.js';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { loadSubject, measured, measuredPlain } from './measure.js';
 import { page } from './page.js';
-import { agrees, type About, type Result } from './result.js';
+import { verdictOf, type About, type LeftOut, type Result } from './result.js';
 
-const loss = { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false } as const;
+const { positionals, values: flags } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: 'boolean', default: false }, one: { type: 'string' }, limit: { type: 'string', default: '120' } },
+});
+const [out = '', ...only] = positionals;
+const limitSeconds = Number(flags.limit);
 
-/** ‖a − b‖ / ‖b‖ */
-function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i]! - b[i]!) ** 2;
-    size += b[i]! ** 2;
-  }
-  return Math.sqrt(difference / (size || 1));
-}
+const read = <T>(folder: string, name: string): T => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T;
+const keep = (folder: string, result: Result): void => writeFileSync(join(folder, 'result.json'), JSON.stringify(result));
 
-function array(arrays: ReadonlyMap<string, NpyArray>, name: string): NpyArray {
-  const found = arrays.get(name);
-  if (found === undefined) throw new Error(`numbers.npz lacks ${name}`);
-  return found;
-}
+const known = (folder: string): Result | undefined =>
+  existsSync(join(folder, 'result.json')) ? read<Result>(folder, 'result.json') : undefined;
 
-async function measured(
-  graph: ReturnType<typeof loadModel>,
-  arrays: ReadonlyMap<string, NpyArray>,
-  about: About,
-  executor: 'ort-cpu' | 'reference',
-): Promise<{ loss: number; gradient: number; product: number }> {
-  const probeSet = { x: array(arrays, 'x'), y: array(arrays, 'y') };
-  const model = createProbeModel({ graph, probeSet, executor, threads: 1 });
-  const point = await model.linearize(Float32Array.from(array(arrays, 'theta').data as Float32Array));
-  const [product] = await point.multiply([Float32Array.from(array(arrays, 'vector').data as Float64Array)]);
-  const errors = {
-    loss: Math.abs(point.loss - about.loss) / Math.abs(about.loss),
-    gradient: apart(point.gradient, array(arrays, 'gradient').data as Float64Array),
-    product: apart(product ?? [], array(arrays, 'product').data as Float64Array),
-  };
-  await point.close();
-  await model.close();
-  return errors;
-}
+const isOpen = (result: Result | undefined): boolean =>
+  result === undefined || (['undecided', 'too slow'].includes(verdictOf(result)) && (result.gaveUpAfter ?? 0) < limitSeconds);
 
-async function check(folder: string): Promise<Result> {
-  const about = JSON.parse(readFileSync(join(folder, 'about.json'), 'utf8')) as About;
-  if (about.failure !== null) return { about, problem: `the exporter fails: ${about.failure}` };
-  const began = performance.now();
+/** Writes down each step, so that a limit loses only what is not done. */
+async function check(folder: string): Promise<void> {
+  const about = read<About>(folder, 'about.json');
+  if (about.failure !== null) return keep(folder, { about });
   try {
-    const arrays = readNpz(readFileSync(join(folder, 'numbers.npz')));
-    const graph = loadModel({
-      format: 'onnx',
-      bytes: readFileSync(join(folder, 'model.onnx')),
-      parameters: about.parameters,
-      aliases: about.aliases,
-      unused: Object.entries(about.unused).map(([name, shape]) => ({ name, shape })),
-      loss,
-    });
-    const preparedMs = performance.now() - began;
-    const single = await measured(graph, arrays, about, 'ort-cpu');
-    const result: Result = { about, preparedMs, ...single };
-    // Rounding turns a unit of ReLU on or off where it is nearly 0; double precision tells that from a mistake.
-    return agrees(result) ? result : { ...result, exact: await measured(graph, arrays, about, 'reference') };
+    const subject = loadSubject(folder, about);
+    let result: Result = { about, single: known(folder)?.single ?? (await measured(subject, 'ort-cpu')) };
+    keep(folder, result);
+    if (verdictOf(result) === 'single') return;
+    // Losses over tokens are weighted, which this does not do.
+    if (subject.array('y').shape.length === 1) {
+      result = { ...result, plain: await measuredPlain(subject) };
+      keep(folder, result);
+    }
+    keep(folder, { ...result, exact: await measured(subject, 'reference') });
   } catch (error) {
-    return { about, problem: error instanceof Error ? error.message : String(error) };
+    keep(folder, { about, problem: error instanceof Error ? error.message : String(error) });
   }
 }
 
-const [out = '', ...flags] = process.argv.slice(2);
-const only = flags.filter((flag) => !flag.startsWith('--'));
-const results: Result[] = [];
-for (const name of readdirSync(out).sort()) {
-  const folder = join(out, name);
-  if (!existsSync(join(folder, 'done')) || (only.length > 0 && !only.some((part) => name.includes(part)))) continue;
-  // What was compared before is not compared again; make.py begins a folder anew.
-  const kept = join(folder, 'result.json');
-  const result = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as Result) : await check(folder);
-  writeFileSync(kept, JSON.stringify(result));
-  results.push(result);
-  const numbers = [result.loss, result.gradient, result.product].map((x) => x?.toExponential(1) ?? '–').join('  ');
-  process.stdout.write(`${name.padEnd(50)} ${result.problem?.slice(0, 260) ?? numbers}\n`);
+async function checkInTime(folder: string): Promise<void> {
+  const self = spawn(process.execPath, [fileURLToPath(import.meta.url), '--one', folder], { stdio: 'inherit' });
+  const timer = setTimeout(() => self.kill('SIGKILL'), limitSeconds * 1000);
+  const [code, signal] = await new Promise<[number | null, string | null]>((done) => self.on('exit', (...how) => done(how)));
+  clearTimeout(timer);
+  if (code === 0) return;
+  const how = signal === 'SIGKILL' ? { gaveUpAfter: limitSeconds } : { problem: `the process ended with ${code ?? signal}` };
+  keep(folder, { ...(known(folder) ?? { about: read<About>(folder, 'about.json') }), ...how });
 }
-if (flags.includes('--write')) writeFileSync(new URL('../../../docs/foreign-networks.md', import.meta.url), page(results));
+
+function show({ about, problem, single, exact, plain, ...rest }: Result): void {
+  const errors = [single, exact, plain].map((one) =>
+    one === undefined ? '' : [one.loss, one.gradient, one.product].map((x) => x.toExponential(1)).join(' '),
+  );
+  const verdict = verdictOf({ about, problem, single, exact, plain, ...rest } as Result);
+  const text = problem ?? about.failure ?? errors.join(' | ');
+  process.stdout.write(`${about.name} ${about.exporter}: ${verdict}: ${text.slice(0, 260)}\n`);
+}
+
+async function all(): Promise<void> {
+  const folders = readdirSync(out)
+    .sort()
+    .filter((name) => only.length === 0 || only.some((part) => name.includes(part)))
+    .map((name) => join(out, name))
+    .filter((folder) => existsSync(join(folder, 'done')));
+  const waiting = folders.filter((folder) => isOpen(known(folder)));
+  const work = async (): Promise<void> => {
+    for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift()) {
+      await checkInTime(folder);
+      show(read<Result>(folder, 'result.json'));
+    }
+  };
+  await Promise.all([work(), work()]);
+  if (!flags.write) return;
+  const results = folders.map((folder) => read<Result>(folder, 'result.json'));
+  const names = read<string[]>(out, 'zoo.json');
+  const leftOut = readdirSync(out)
+    .filter((name) => name.endsWith('.left-out.json'))
+    .map((name) => read<LeftOut>(out, name));
+  writeFileSync(new URL('../../../docs/foreign-networks.md', import.meta.url), page(names, results, leftOut));
+}
+
+await (flags.one === undefined ? all() : check(flags.one));

@@ -3,9 +3,9 @@
     python test/networks/make.py OUT [NAME-PART…]
 
 Needs torch 2, torchvision, timm, transformers, onnx and onnxscript. For each network and exporter OUT gets a folder with
-`model.onnx`, `about.json` and `numbers.npz` (probe set, parameters, gradient, a vector and its Hessian product). Networks are
-exported as the Python probe does it. The truth is float64: double backward, or central differences of the gradient where
-PyTorch has no second derivative.
+`model.onnx`, `about.json` and `numbers.npz` (probe set, parameters, gradient, a vector and its Hessian product); a network that
+takes too long or fails in PyTorch gets a file that says so. Networks are exported as the Python probe does it. The truth is
+float64: double backward, or central differences of the gradient where PyTorch has no second derivative.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 import pathlib
+import shutil
+import signal
 import sys
 import time
-import traceback
 import warnings
 
 import numpy as np
@@ -33,6 +35,9 @@ from zoo import ZOO  # noqa: E402
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.ERROR)
+#: Networks at a time, and what one may take.
+JOBS = 2
+LIMIT_S = 120
 EXPORTERS = {"tracing": export_by_tracing, "dynamo": export_by_dynamo}
 
 
@@ -40,16 +45,12 @@ def flat(tensors):
     return torch.cat([t.detach().reshape(-1).double() for t in tensors]).numpy()
 
 
-def settle(model, x):
-    """Zero-initialised biases and scales hide mistakes: everything gets a random part. Statistics become those of some data."""
+def settle(model):
+    """Zero-initialised biases and scales hide mistakes: everything gets a random part."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for p in model.parameters():
             p.add_(0.02 * torch.randn(p.shape, generator=generator))
-        # A probability must not be at its limit, or there is nothing to compare.
-        scale = float(prediction(model(x)).abs().max())
-        if scale > 20:
-            list(model.parameters())[-1].mul_(1)
 
 
 def loss_of(output, y):
@@ -102,16 +103,12 @@ def derivatives(model, x, y, vector):
     return float(loss), filled(first), filled(product), unused, how
 
 
-def has_batch_norm(model):
-    return any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in model.modules())
-
-
 def one(name, make, out):
     torch.manual_seed(1)
     model, x = make()
     model.train()
     twin = as_trained(model)
-    settle(twin, x)
+    settle(twin)
     named = [(n, p) for n, p in twin.named_parameters() if p.requires_grad]
     with torch.no_grad():
         output = prediction(twin(x))
@@ -119,20 +116,24 @@ def one(name, make, out):
     y = torch.randint(0, output.shape[-1], tuple(output.shape[:-1]))
     vector = torch.randn(sum(p.numel() for _, p in named)).numpy().astype(np.float64)
     vector *= moving(twin, named)
-    vector /= np.linalg.norm(vector)
+    # Single precision holds it exactly, so that all are given the same.
+    vector = (vector / np.linalg.norm(vector)).astype(np.float32).astype(np.float64)
     exact = copy.deepcopy(twin).double()
     xd = x.double() if x.is_floating_point() else x
     # The other ways to compute attention have no second derivative in PyTorch.
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         loss, gradient, product, unused, how = derivatives(exact, xd, y, vector)
+        _, single_gradient, single_product, _, single_how = derivatives(copy.deepcopy(twin), x, y, vector)
     g, h = flat(gradient), flat(product)
-    single = [torch.zeros_like(p) if d is None else d for (_, p), d in zip(named, gradient_of(twin, x, y)[1])]
     about = dict(
-        name=name, count=len(g), loss=loss, how=how, batchNorm=has_batch_norm(twin),
+        name=name, count=len(g), examples=len(x), loss=loss, how=how,
         parameters=[n for n, _ in named], aliases=shared_names(twin),
         unused={n: list(p.shape) for (n, p), gone in zip(named, unused) if gone},
-        # How far single precision takes PyTorch itself.
-        rounding=apart(flat(single), g),
+        # How far single precision takes PyTorch itself; differences of single precision would say nothing.
+        rounding=dict(
+            gradient=apart(flat(single_gradient), g),
+            product=apart(flat(single_product), h) if single_how == "double backward" else None,
+        ),
     )
     for exporter, export in EXPORTERS.items():
         folder = folder_of(out, name, exporter)
@@ -172,21 +173,63 @@ def apart(a, b):
     return float(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1))
 
 
+def warm_up():
+    """Loads what all need before the processes part."""
+    import timm  # noqa: F401
+    import torchvision  # noqa: F401
+    import transformers.modeling_utils  # noqa: F401
+
+    for export in EXPORTERS.values():
+        export(torch.nn.Linear(2, 2), torch.randn(3, 2))
+
+
+def record(out, name, why):
+    path = out / f"{folder_of(out, name, 'left-out').name}.json"
+    path.write_text(json.dumps(dict(name=name, why=why)))
+    print(f"{name}: LEFT OUT: {why}", flush=True)
+
+
+def in_child(name, make, out):
+    """The alarm ends the process, whatever it is doing."""
+    child = os.fork()
+    if child > 0:
+        return child
+    signal.alarm(LIMIT_S)
+    code = 0
+    began = time.perf_counter()
+    try:
+        one(name, make, out)
+        print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
+    except BaseException as error:
+        record(out, name, f"PyTorch fails: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}")
+        code = 1
+    os._exit(code)
+
+
 def main():
     out, parts = pathlib.Path(sys.argv[1]), sys.argv[2:]
-    for name, make in ZOO.items():
-        if parts and not any(part in name for part in parts):
-            continue
-        began = time.perf_counter()
-        if all((folder_of(out, name, exporter) / "done").exists() for exporter in EXPORTERS):
-            continue
-        try:
-            one(name, make, out)
-            print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
-        except Exception as error:
-            print(f"{name}: FAILED {type(error).__name__}: {str(error)[:300]}", flush=True)
-            if "-v" in parts:
-                traceback.print_exc()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "zoo.json").write_text(json.dumps(list(ZOO)))
+    torch.set_num_threads(1)
+    warm_up()
+    waiting = [name for name in ZOO if not parts or any(part in name for part in parts)]
+    running = {}
+    while waiting or running:
+        while waiting and len(running) < JOBS:
+            name = waiting.pop(0)
+            if all((folder_of(out, name, exporter) / "done").exists() for exporter in EXPORTERS):
+                continue
+            (out / f"{folder_of(out, name, 'left-out').name}.json").unlink(missing_ok=True)
+            for exporter in EXPORTERS:
+                shutil.rmtree(folder_of(out, name, exporter), ignore_errors=True)
+            running[in_child(name, ZOO[name], out)] = name
+        if not running:
+            break
+        child, status = os.wait()
+        name = running.pop(child)
+        if os.WIFSIGNALED(status):
+            late = os.WTERMSIG(status) == signal.SIGALRM
+            record(out, name, f"too slow: over {LIMIT_S} s" if late else f"PyTorch ends with signal {os.WTERMSIG(status)}")
 
 
 main()

@@ -13,7 +13,7 @@ def image(size, examples=8):
     return torch.randn(examples, 3, size, size)
 
 
-def tokens(vocabulary=50, length=7, examples=3, padded=True):
+def tokens(vocabulary=50, length=7, examples=8, padded=True):
     """With a few paddings (0 or 1) at the end of an example."""
     ids = torch.randint(2, vocabulary, (examples, length))
     if padded:
@@ -58,6 +58,22 @@ def own(name, make_model, size=32):
         import torchvision
 
         return make_model(torchvision.models), image(size)
+
+    return make
+
+
+def resnet(block, layers, **options):
+    """A quarter as wide."""
+    def make():
+        from torchvision.models import resnet as library
+
+        class Narrow(library.ResNet):
+            def _make_layer(self, block, planes, *rest, **more):
+                return super()._make_layer(block, planes // 4, *rest, **more)
+
+        model = Narrow(getattr(library, block), layers, num_classes=CLASSES, **options)
+        model.fc = nn.Linear(model.inplanes, CLASSES)
+        return model, image(32)
 
     return make
 
@@ -118,10 +134,10 @@ ZOO = {
     "torchvision/alexnet": narrow_classifier(lambda m: m.AlexNet(num_classes=CLASSES), 64),
     "torchvision/vgg11": narrow_classifier(lambda m: m.VGG(m.vgg.make_layers(VGG11), num_classes=CLASSES)),
     "torchvision/vgg11_bn": narrow_classifier(lambda m: m.VGG(m.vgg.make_layers(VGG11, batch_norm=True), num_classes=CLASSES)),
-    "torchvision/resnet18": vision("resnet18"),
-    "torchvision/resnet50": own("resnet50", lambda m: m.ResNet(m.resnet.Bottleneck, [2, 2, 2, 2], num_classes=CLASSES, width_per_group=32)),
-    "torchvision/resnext50": own("resnext50", lambda m: m.ResNet(m.resnet.Bottleneck, [2, 2, 2, 2], num_classes=CLASSES, groups=8, width_per_group=4)),
-    "torchvision/wide_resnet50_2": own("wide", lambda m: m.ResNet(m.resnet.Bottleneck, [1, 2, 1, 1], num_classes=CLASSES, width_per_group=128)),
+    "torchvision/resnet18": resnet("BasicBlock", [2, 2, 2, 2]),
+    "torchvision/resnet50": resnet("Bottleneck", [2, 2, 2, 2]),
+    "torchvision/resnext50": resnet("Bottleneck", [2, 2, 2, 2], groups=8, width_per_group=4),
+    "torchvision/wide_resnet50_2": resnet("Bottleneck", [2, 2, 2, 2], width_per_group=128),
     "torchvision/densenet121": own("densenet", lambda m: m.DenseNet(8, (2, 3, 4, 2), 16, num_classes=CLASSES)),
     "torchvision/squeezenet1_0": vision("squeezenet1_0", 64),
     "torchvision/squeezenet1_1": vision("squeezenet1_1", 64),
@@ -131,7 +147,9 @@ ZOO = {
     "torchvision/shufflenet_v2_x0_5": vision("shufflenet_v2_x0_5"),
     "torchvision/mnasnet0_5": vision("mnasnet0_5"),
     "torchvision/efficientnet_b0": vision("efficientnet_b0"),
-    "torchvision/regnet_y_400mf": vision("regnet_y_400mf"),
+    "torchvision/efficientnet_v2_s": vision("efficientnet_v2_s"),
+    "torchvision/regnet_y_400mf": own("regnet", lambda m: m.regnet.RegNet(m.regnet.BlockParams.from_init_params(
+        depth=6, w_0=16, w_a=8, w_m=2, group_width=8, se_ratio=0.25), num_classes=CLASSES)),
     "torchvision/googlenet": vision("googlenet", 64, aux_logits=False, init_weights=False),
     "torchvision/inception_v3": vision("inception_v3", 96, aux_logits=False, init_weights=False),
     "torchvision/convnext_tiny": own("convnext", lambda m: m.convnext.ConvNeXt(
@@ -144,7 +162,7 @@ ZOO = {
     "torchvision/vit_b_16": own("vit", lambda m: m.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=CLASSES)),
     # timm
     "timm/resnetv2_50": timm("resnetv2_50", layers=(1, 1, 1, 1), channels=(32, 64, 64, 64)),
-    "timm/resnet26d": timm("resnet26d"),
+    "timm/resnet26d": timm("resnet26d", channels=(16, 32, 64, 128)),
     "timm/mixer": of_timm(lambda m: m.mlp_mixer.MlpMixer(**MIXER)),
     "timm/gmlp": of_timm(lambda m: m.mlp_mixer.MlpMixer(
         **MIXER, mlp_ratio=4, block_layer=m.mlp_mixer.SpatialGatingBlock, mlp_layer=m.mlp_mixer.GatedMlp)),
@@ -166,6 +184,10 @@ ZOO = {
         m.nfnet.NfCfg(depths=(1, 1, 1, 1), channels=(32, 64, 64, 96), attn_layer="eca", act_layer="silu"), num_classes=CLASSES), 64),
     "timm/beit_base_patch16_224": timm("beit_base_patch16_224", img_size=32, embed_dim=24, depth=2, num_heads=2),
     "timm/pit_ti_224": timm("pit_ti_224", 64, img_size=64),
+    "timm/coat_tiny": timm("coat_tiny", 64, img_size=64),
+    "timm/hrnet_w18_small": timm("hrnet_w18_small", 64),
+    "timm/tf_efficientnet_lite0": timm("tf_efficientnet_lite0"),
+    "timm/dpn48b": timm("dpn48b"),
     "timm/mobilenetv4_conv_small": timm("mobilenetv4_conv_small", 64),
     "timm/convnextv2_atto": timm("convnextv2_atto"),
     "timm/fastvit_t8": timm("fastvit_t8", 64),
