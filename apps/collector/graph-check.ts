@@ -2,7 +2,8 @@ import {
   attachLoss,
   checkProbeSet,
   importOnnx,
-  importTfjsLayers,
+  importTfjs,
+  isTfjsGraphModel,
   lossSpecOf,
   parametersOf,
   sizeOf,
@@ -50,7 +51,7 @@ function importGraph(model: ModelDescription, spec: LossSpec | undefined, bytes:
         ...(spec?.kind === 'output' ? { outputs: [spec.output ?? ''] } : {}),
       });
     case 'MODEL_FORMAT_TFJS_LAYERS':
-      return importTfjsLayers(bytes.toString('utf8'));
+      return importTfjsModel(model, spec, bytes.toString('utf8'));
     case 'MODEL_FORMAT_UNSPECIFIED':
     default:
       return refuse('UNSUPPORTED_MODEL', 'the format of the model is not known', {
@@ -59,6 +60,18 @@ function importGraph(model: ModelDescription, spec: LossSpec | undefined, bytes:
         expected: 'MODEL_FORMAT_ONNX or MODEL_FORMAT_TFJS_LAYERS',
       });
   }
+}
+
+/** A LayersModel says what is trained; of a GraphModel it is what the probe lists. */
+function importTfjsModel(
+  { parameters }: ModelDescription,
+  spec: LossSpec | undefined,
+  json: string,
+): ReturnType<typeof importTfjs> {
+  return importTfjs(json, {
+    ...(parameters.length > 0 && isTfjsGraphModel(json) ? { parameters } : {}),
+    ...(spec?.kind === 'output' ? { outputs: [spec.output ?? ''] } : {}),
+  });
 }
 
 type Shape = Parameters<typeof checkProbeSet>[1];

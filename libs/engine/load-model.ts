@@ -1,7 +1,8 @@
-import { attachLoss, importOnnx, importTfjsLayers, type Graph, type LossSpec } from '#graph/index.js';
+import { attachLoss, importOnnx, importTfjs, type Graph, type LossSpec } from '#graph/index.js';
 import { translated } from './graph-errors.js';
 
 export interface ModelSource {
+  /** `tfjs-layers` is any `model.json` of tfjs: whether it is a LayersModel or a GraphModel, the file says. */
   readonly format: 'onnx' | 'tfjs-layers';
   readonly bytes: Uint8Array;
   /** Names of the trained tensors, in the order of a snapshot. */
@@ -19,7 +20,7 @@ export function loadModel({ format, bytes, parameters, loss, aliases, unused = [
     const forward =
       format === 'onnx'
         ? importOnnx(bytes, { parameters, aliases, unused: shapesOf(unused), ...outputs })
-        : importTfjsLayers(new TextDecoder().decode(bytes), parameters.length > 0 ? { parameters } : {});
+        : importTfjs(new TextDecoder().decode(bytes), { ...outputs, ...(parameters.length > 0 ? { parameters } : {}) });
     return attachLoss(forward, loss);
   });
 }

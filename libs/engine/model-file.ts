@@ -1,7 +1,8 @@
 import {
   attachLoss,
   importOnnx,
-  importTfjsLayers,
+  importTfjs,
+  isTfjsGraphModel,
   parametersOf,
   type Graph,
   type LossSpec,
@@ -19,7 +20,7 @@ export interface ModelFile {
   readonly beside: (path: string) => Uint8Array | undefined;
 }
 
-/** How an ONNX file is to be read, where it does not say so itself. */
+/** How an ONNX file or a GraphModel is to be read, where it does not say so itself. */
 export type ModelFileOptions = Pick<OnnxImportOptions, 'given' | 'sizes'> & {
   /** The output that the loss is computed from. */
   readonly output?: string | undefined;
@@ -32,21 +33,29 @@ export interface LoadedModel {
   readonly initial: ReadParameters | undefined;
 }
 
-/** An ONNX file, or the `model.json` of a tfjs LayersModel: which it is, its first byte says. All its weights are parameters. */
+/** An ONNX file, or the `model.json` of tfjs: which it is, its first byte says. All its weights are parameters. */
 export function loadModelFile(file: ModelFile, loss: LossSpec, options: ModelFileOptions = {}): LoadedModel {
-  if (file.bytes[0] !== 0x7b) return translated(() => loadOnnx(file, loss, options));
+  if (file.bytes[0] !== 0x7b)
+    return translated(() => withInitial(importOnnx(file.bytes, importOptions(file, loss, options)), loss));
+  const json = new TextDecoder().decode(file.bytes);
+  if (translated(() => isTfjsGraphModel(json)))
+    return translated(() => withInitial(importTfjs(json, importOptions(file, loss, options)), loss));
   const [asked] = Object.entries(options).flatMap(([field, value]) => (value === undefined ? [] : [field]));
-  if (asked === undefined) return translated(() => loadTfjs(file, loss));
+  if (asked === undefined) return translated(() => loadLayers(json, file, loss));
   throw new StagewatchError('INVALID_ARGUMENT', 'A tfjs LayersModel says itself what its inputs and outputs are', {
     field: asked,
-    expected: `an ONNX file where there is ${asked}`,
+    expected: `an ONNX file or a GraphModel where there is ${asked}`,
   });
 }
 
-function loadOnnx({ bytes, beside }: ModelFile, loss: LossSpec, { output, given, sizes }: ModelFileOptions): LoadedModel {
+function importOptions({ beside }: ModelFile, loss: LossSpec, { output, given, sizes }: ModelFileOptions): OnnxImportOptions {
   const asked = [output, loss.kind === 'output' ? (loss.output ?? '') : undefined].filter((name) => name !== undefined);
-  const outputs = asked.length > 0 ? { outputs: [...new Set(asked)] } : {};
-  const graph = attachLoss(importOnnx(bytes, { external: beside, given, sizes, ...outputs }), loss);
+  return { external: beside, given, sizes, ...(asked.length > 0 ? { outputs: [...new Set(asked)] } : {}) };
+}
+
+/** The training graph, and the values that its parameters have in the file. */
+function withInitial(forward: Graph, loss: LossSpec): LoadedModel {
+  const graph = attachLoss(forward, loss);
   const tensors = new Map<string, NamedTensor>();
   for (const { name, shape, initial } of parametersOf(graph)) {
     if (initial !== undefined) tensors.set(name, { shape: shape.map(Number), data: initial });
@@ -55,9 +64,8 @@ function loadOnnx({ bytes, beside }: ModelFile, loss: LossSpec, { output, given,
   return { graph, initial: complete ? parametersFrom(tensors, layoutOf(graph)) : undefined };
 }
 
-function loadTfjs({ bytes, beside }: ModelFile, loss: LossSpec): LoadedModel {
-  const json = new TextDecoder().decode(bytes);
-  const graph = attachLoss(importTfjsLayers(json), loss);
+function loadLayers(json: string, { beside }: ModelFile, loss: LossSpec): LoadedModel {
+  const graph = attachLoss(importTfjs(json), loss);
   const weights = readTfjsWeights(json, beside);
   return { graph, initial: weights === undefined ? undefined : parametersFrom(weights, layoutOf(graph)) };
 }

@@ -20,7 +20,7 @@ export { checkProbeSet } from './check-probe-set.js';
 export { exportOnnx } from './onnx/export.js';
 export { importOnnx } from './onnx/import.js';
 export type { OnnxImportOptions } from './onnx/import.js';
-export { importTfjsLayers } from './tfjs/import.js';
+export { importTfjs, isTfjsGraphModel } from './tfjs/import-model.js';
 export { gaussNewton, generalizedFisher } from './gauss-newton.js';
 export { gradient } from './gradient.js';
 export { forVectors, linearize } from './linearize.js';

@@ -12,6 +12,8 @@ export function importTfjs(text: string, options: GraphModelOptions = {}): Graph
   return importTfjsLayers(text, options.parameters === undefined ? {} : { parameters: options.parameters });
 }
 
+export const isTfjsGraphModel = (text: string): boolean => isGraphModel(parsed(text));
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
