@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { attachLoss } from '../attach-loss.js';
+import { GraphBuilder } from '../builder.js';
+import { mul } from '../emit.js';
 import { gaussNewton } from '../gauss-newton.js';
+import { gradient } from '../gradient.js';
 import type { Graph, LinearizedGraph, LossSpec } from '../graph.js';
 import { linearize } from '../linearize.js';
 import { mixesExamples } from '../mixes-examples.js';
@@ -95,6 +98,21 @@ describe('targets of many classes', () => {
     const results = runReference(training, inputs);
     expect([...results['losses']!.data]).toEqual([Math.log(300), 0]);
     expect([...results['weights']!.data]).toEqual([1, 0]);
+  });
+
+  it('pick a probability before its logarithm, so that those of other classes may be 0', () => {
+    const builder = new GraphBuilder();
+    const w = builder.input({ name: 'w', role: 'parameter', dtype: 'float32', shape: [3] });
+    const x = builder.input({ name: 'x', role: 'data', dtype: 'float32', shape: ['batch', 3] });
+    const forward = builder.build([{ name: 'p', value: mul(builder, x, w), meaning: 'probabilities' }]);
+    const { graph, losses, gradients } = gradient(attachLoss(forward, spec, { maxOneHotClasses: 0 }));
+    const results = runReference(graph, {
+      w: referenceTensor([3], [1, 1, 1]),
+      x: referenceTensor([1, 3], [0, 0.25, 0.75]),
+      target: referenceTensor([1], [1]),
+    });
+    expect([...results[losses]!.data]).toEqual([-Math.log(0.25)]);
+    expect(Array.from(results[gradients[0]!]!.data, (g) => g + 0)).toEqual([0, -1, 0]);
   });
 
   it('are not needed by products: no tensor of the classes but one is kept', () => {

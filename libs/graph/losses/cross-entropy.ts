@@ -76,8 +76,10 @@ function picked(use: LossUse, { prediction, classes, classAxis }: Scores): OfTok
   const ignored = spec.ignoredClass === undefined ? undefined : equal(builder, target, whole(spec.ignoredClass));
   const known = ignored === undefined ? target : where(builder, ignored, whole(0), target);
   const indices = reshape(builder, known, [...shape, 1]);
+  const pick = (x: Value): Value => reshape(builder, gatherElements(builder, x, indices, classAxis), shape);
   const logProbabilities = logProbabilitiesOf(builder, prediction, classAxis, meaning);
-  const one = reshape(builder, gatherElements(builder, logProbabilities, indices, classAxis), shape);
+  // A probability of 0 of another class has no part in this.
+  const one = operandOf(logProbabilities, 'log') === prediction ? log(builder, pick(prediction)) : pick(logProbabilities);
   const share = spec.labelSmoothing ?? 0;
   const all = (): Value => mul(builder, reduceSum(builder, logProbabilities, [classAxis]), builder.scalar(share / classes));
   const smoothed = share === 0 ? one : add(builder, mul(builder, one, builder.scalar(1 - share)), all());
