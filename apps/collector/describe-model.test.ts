@@ -105,6 +105,42 @@ describe('describing a model', () => {
     expect(told.message).toContain('Wnah');
   });
 
+  it('takes a GraphModel of tfjs with the weights that are listed', async () => {
+    const node = (name: string, op: string, input: string[], attr: object = {}) => ({ name, op, input, attr });
+    const shape = { shape: { dim: [{ size: '-1' }, { size: '3' }] } };
+    const json = {
+      format: 'graph-model',
+      modelTopology: {
+        node: [
+          node('x', 'Placeholder', [], { dtype: { type: 'DT_FLOAT' }, shape }),
+          ...['kernel', 'bias'].map((name) => node(name, 'Const', [])),
+          node('product', 'MatMul', ['x', 'kernel']),
+          node('y', 'BiasAdd', ['product', 'bias']),
+        ],
+      },
+      weightsManifest: [
+        {
+          paths: ['weights.bin'],
+          weights: [
+            { name: 'kernel', shape: [3, 2], dtype: 'float32' },
+            { name: 'bias', shape: [2], dtype: 'float32' },
+          ],
+        },
+      ],
+    };
+    const run = await begin();
+    const file = Buffer.from(JSON.stringify(json));
+    await put(run, file);
+    await put(run, probeSets.good);
+    const given = { ...description(probeSets.good), format: 'MODEL_FORMAT_TFJS_LAYERS' as const, graphDigest: sha256(file) };
+    expect(await describeModel(run, { ...given, parameters: ['bias', 'kernel'] })).toMatchObject({
+      parameters: ['bias', 'kernel'],
+      parameterCount: 8,
+    });
+    const told = await refusal(describeModel(run, { ...given, parameters: ['kernel'] }));
+    expect(told).toMatchObject({ code: 'UNSUPPORTED_MODEL', field: 'node bias' });
+  });
+
   it('refuses a file that is no model, a format that is none, and digests that are none', async () => {
     const run = await begin();
     await put(run, probeSets.noZip);

@@ -37,6 +37,26 @@ describe('loadModelFile', () => {
     expect(initialOf(loaded).theta).toEqual(numbers);
   });
 
+  it('reads a GraphModel of tfjs with its weights, as it is asked to', () => {
+    const node = (name: string, op: string, input: string[], attr: object = {}) => ({ name, op, input, attr });
+    const shape = { shape: { dim: [{ size: '-1' }, { size: '-1' }, { size: '3' }] } };
+    const names = ['first/kernel', 'first/bias'];
+    const nodes = [
+      node('x', 'Placeholder', [], { dtype: { type: 'DT_FLOAT' }, shape }),
+      ...names.map((name) => node(name, 'Const', [])),
+      node('product', 'BatchMatMulV2', ['x', 'first/kernel']),
+      node('y', 'BiasAdd', ['product', 'first/bias']),
+      node('z', 'Tanh', ['y']),
+    ];
+    const json = { format: 'graph-model', modelTopology: { node: nodes }, weightsManifest: [{ paths: ['a', 'b'], weights }] };
+    const file = { bytes: Buffer.from(JSON.stringify(json)), beside };
+    const loaded = loadModelFile(file, squares, { sizes: { 'x:1': 4 }, output: 'y' });
+    expect(parametersOf(loaded.graph).map(({ name }) => name)).toEqual(names);
+    expect(initialOf(loaded).theta).toEqual(numbers);
+    expect(loaded.graph.outputs.find(({ name }) => name === 'prediction')?.shape).toEqual(['batch', 4, 2]);
+    expect(() => loadModelFile(file, squares, { output: 'y' })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_MODEL' }));
+  });
+
   it('says so when there are none', () => {
     const loaded = loadModelFile({ bytes: tfjsModel(), beside }, squares);
     expect(() => initialOf(loaded)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));

@@ -16,8 +16,8 @@ export const measureCommand: Command = {
   usage: '--model FILE (--probe FILE | --random N) [--parameters FILE] [--loss KIND] [--top K] [--json]',
   summary: 'Loss, gradient norm and sharpness of a model in a file, on a probe set.',
   description: [
-    'FILE of a model: .onnx, or the model.json of a tfjs LayersModel. All its weights count as parameters, with the values that',
-    'they have there unless --parameters names a .safetensors or .npz file. The probe set is an .npz file with x and y; a model',
+    'FILE of a model: .onnx, or the model.json of a tfjs LayersModel or GraphModel. All its weights count as parameters, with',
+    'the values that they have there unless --parameters names a .safetensors or .npz file. The probe set is an .npz file with x and y; a model',
     'with several inputs takes arrays of their names. Losses are means over examples. Exits with 2 when a file does not fit.',
   ].join('\n'),
   options: {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attachLoss } from '../attach-loss.js';
-import { UnknownOp, UnsupportedModel } from '../errors.js';
+import { GraphError, UnknownOp, UnsupportedModel } from '../errors.js';
 import type { Graph } from '../graph.js';
 import { linearize } from '../linearize.js';
 import { mixesExamples } from '../mixes-examples.js';
@@ -309,6 +309,37 @@ describe('a GraphModel', () => {
     spoil(file);
     expect(() => read(file)).toThrow(UnsupportedModel);
     expect(() => read(file)).toThrow(expect.objectContaining({ field: 'node n', message: expect.stringContaining(problem) }));
+  });
+
+  it('that is damaged somewhere gives an error of a model, or another model', () => {
+    const file = dense();
+    const parts = file.node(
+      'Split',
+      [file.whole(1), file.node('Pad', ['y', file.weight('pads', [2, 2], [0, 0, 1, 2], 'int32')])],
+      {
+        num_split: int(3),
+      },
+    );
+    const size = file.node('StridedSlice', [file.node('Shape', ['y']), file.wholes(0), file.wholes(1), file.wholes(1)]);
+    const shape = file.node('ConcatV2', [size, file.wholes(2, 1), file.whole(0)], { N: int(2) });
+    file.node('Sum', [file.node('Reshape', [`${parts}:1`, shape]), file.wholes(2)], { keep_dims: flag(true) });
+    const whole = JSON.stringify(file.json());
+    const next = uniform(11);
+    const pick = (count: number): number => Math.floor((next() + 1) * 0.5 * count) % count;
+    const strange = ['null', '-1', '1e99', '"x"', '[]', '{}', '"y"', '"-3"', '2147483648', 'true'];
+    const values = [...whole.matchAll(/"[^"]*"(?!:)|-?\d+(?:\.\d+)?|true|false/g)];
+    const errors: unknown[] = [];
+    for (let i = 0; i < 400; i++) {
+      const { 0: old, index } = values[pick(values.length)]!;
+      const text = whole.slice(0, index) + strange[pick(strange.length)] + whole.slice(index + old.length);
+      try {
+        importTfjs(text, { external: () => file.bytes });
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    expect(errors.filter((error) => !(error instanceof GraphError))).toEqual([]);
+    expect(errors.length).toBeGreaterThan(100);
   });
 
   it('that goes in a circle is refused', () => {

@@ -5,6 +5,7 @@ import { limits } from '../limits.js';
 import { nearest } from '../nearest.js';
 import { dataInputs } from '../onnx/data-inputs.js';
 import type { DataInputOptions } from '../onnx/data-inputs.js';
+import { atNode } from '../onnx/node-view.js';
 import type { ImportedValue } from '../onnx/node-view.js';
 import { parameterInputs } from '../onnx/parameters.js';
 import type { ParameterOptions } from '../onnx/parameters.js';
@@ -85,7 +86,11 @@ function read(
     const detail = { field: `node ${node.name}`, value: node.op, expected: 'results that are there' };
     throw new UnsupportedModel(`Node '${node.name}' takes output ${source.output} of '${source.node}'`, detail);
   });
-  readGraphNode(new GraphNodeView(builder, node, inputs)).forEach((part, i) => values.set(keyOf(node.name, i), part));
+  try {
+    readGraphNode(new GraphNodeView(builder, node, inputs)).forEach((part, i) => values.set(keyOf(node.name, i), part));
+  } catch (error) {
+    throw atNode({ name: node.name, opType: node.op, input: [], output: [], attribute: [] }, error);
+  }
 }
 
 function constant(builder: GraphBuilder, { name }: TensorFlowNode, weights: ReadonlyMap<string, GraphWeight>): ImportedValue {

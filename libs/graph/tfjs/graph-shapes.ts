@@ -43,7 +43,7 @@ function parts(node: GraphNodeView, x: Part, sizes: readonly number[], axis: num
 
 function equalParts(node: GraphNodeView, x: Part, count: number, axis: number): readonly Part[] {
   const dim = node.shapeOf(x)[normalizeAxis(axis, node.shapeOf(x).length)];
-  if (dim === undefined || isFree(dim) || dim % count !== 0 || count < 1)
+  if (dim === undefined || isFree(dim) || dim % count !== 0 || count < 1 || count > dim)
     throw node.unsupported(`${count} parts of an axis of ${dim}`, 'equal parts of a fixed axis');
   return parts(
     node,

@@ -14,7 +14,7 @@ export interface ProbeSetData {
 
 export interface ModelData {
   readonly format: 'onnx' | 'tfjs-layers';
-  /** The ONNX file, or the JSON text of a tfjs LayersModel. */
+  /** The ONNX file, or the JSON text of a tfjs LayersModel or GraphModel. */
   readonly graph: Uint8Array | string;
   /** Trained parameters by their names in the graph, in the order of a snapshot's tensors. */
   readonly parameters: readonly string[];
