@@ -142,6 +142,7 @@ export const arithmeticReaders: Readonly<Record<string, TensorFlowReader>> = {
     }),
   DivNoNan: divNoNan,
   Einsum: as('Einsum', (node) => ({ equation: { text: node.text('equation', '') } })),
+  Erfc: (node) => node.onnx('Sub', [node.scalar(1), node.onnx('Erf', [node.input(0)])]),
   Expm1: (node) => node.onnx('Sub', [node.onnx('Exp', [node.input(0)]), node.scalar(1)]),
   FloorDiv: floorDiv,
   FloorMod: as('Mod'),

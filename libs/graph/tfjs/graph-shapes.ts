@@ -143,6 +143,8 @@ export const shapeReaders: Readonly<Record<string, TensorFlowReader>> = {
   Split: (node) => equalParts(node, node.input(1), node.int('num_split', 1), node.number(0)),
   SplitV: (node) => parts(node, node.input(0), node.numbers(1), node.number(2)),
   Squeeze: squeeze,
+  // Where TensorFlow writes it in a variance, its second derivative would be that of another function.
+  StopGradient: identity,
   StridedSlice: readStridedSlice,
   Tile: (node) => node.onnx('Tile', node.inputs),
   Transpose: permuted,
