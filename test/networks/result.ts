@@ -47,7 +47,7 @@ export interface Result {
 export const singleLimits: Errors = { loss: 1e-5, gradient: 1e-4, product: 1e-3 };
 export const doubleLimits: Errors = { loss: 1e-6, gradient: 1e-6, product: 1e-6 };
 
-const within = (errors: Errors | undefined, limits: Errors): boolean =>
+export const within = (errors: Errors | undefined, limits: Errors): boolean =>
   errors !== undefined && errors.loss <= limits.loss && errors.gradient <= limits.gradient && errors.product <= limits.product;
 
 /** `undecided`: too far off in single precision, and too slow in double precision. */

@@ -135,7 +135,10 @@ ZOO = {
     "torchvision/vgg11": narrow_classifier(lambda m: m.VGG(m.vgg.make_layers(VGG11), num_classes=CLASSES)),
     "torchvision/vgg11_bn": narrow_classifier(lambda m: m.VGG(m.vgg.make_layers(VGG11, batch_norm=True), num_classes=CLASSES)),
     "torchvision/resnet18": resnet("BasicBlock", [2, 2, 2, 2]),
+    "torchvision/resnet18 (full width)": vision("resnet18"),
     "torchvision/resnet50": resnet("Bottleneck", [2, 2, 2, 2]),
+    "torchvision/resnet50 (wide)": own("resnet50", lambda m: m.ResNet(
+        m.resnet.Bottleneck, [2, 2, 2, 2], num_classes=CLASSES, width_per_group=32)),
     "torchvision/resnext50": resnet("Bottleneck", [2, 2, 2, 2], groups=8, width_per_group=4),
     "torchvision/wide_resnet50_2": resnet("Bottleneck", [2, 2, 2, 2], width_per_group=128),
     "torchvision/densenet121": own("densenet", lambda m: m.DenseNet(8, (2, 3, 4, 2), 16, num_classes=CLASSES)),
@@ -150,6 +153,7 @@ ZOO = {
     "torchvision/efficientnet_v2_s": vision("efficientnet_v2_s"),
     "torchvision/regnet_y_400mf": own("regnet", lambda m: m.regnet.RegNet(m.regnet.BlockParams.from_init_params(
         depth=6, w_0=16, w_a=8, w_m=2, group_width=8, se_ratio=0.25), num_classes=CLASSES)),
+    "torchvision/regnet_y_400mf (full width)": vision("regnet_y_400mf"),
     "torchvision/googlenet": vision("googlenet", 64, aux_logits=False, init_weights=False),
     "torchvision/inception_v3": vision("inception_v3", 96, aux_logits=False, init_weights=False),
     "torchvision/convnext_tiny": own("convnext", lambda m: m.convnext.ConvNeXt(
@@ -181,7 +185,7 @@ ZOO = {
     "timm/mobilevit_xxs": timm("mobilevit_xxs", 64),
     "timm/edgenext_xx_small": timm("edgenext_xx_small", 64),
     "timm/nfnet": of_timm(lambda m: m.nfnet.NormFreeNet(
-        m.nfnet.NfCfg(depths=(1, 1, 1, 1), channels=(32, 64, 64, 96), attn_layer="eca", act_layer="silu"), num_classes=CLASSES), 64),
+        m.nfnet.NfCfg(depths=(1, 1, 1, 1), channels=(32, 64, 64, 96), attn_layer="eca", attn_kwargs={}, act_layer="silu"), num_classes=CLASSES), 64),
     "timm/beit_base_patch16_224": timm("beit_base_patch16_224", img_size=32, embed_dim=24, depth=2, num_heads=2),
     "timm/pit_ti_224": timm("pit_ti_224", 64, img_size=64),
     "timm/coat_tiny": timm("coat_tiny", 64, img_size=64),
