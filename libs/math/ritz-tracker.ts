@@ -49,8 +49,11 @@ export interface TopEigenpairs {
 
 export type TrackResult = TopEigenpairs | { readonly kind: 'not finite'; readonly products: number };
 
-/** Products in float32 carry rounding of about this share of the largest eigenvalue: no bound is smaller. */
-const productRounding = 1e-6;
+/**
+ * Products in float32 carry rounding of about 1e-6 of the largest eigenvalue, and inner products that are taken in float32
+ * within pieces of a vector as much again. It comes on top of every bound.
+ */
+const rounding = 2e-6;
 /** Relative to the largest |Ritz value|: below this share an eigenvalue counts as this share when tolerances are applied. */
 const smallShare = 1e-2;
 /**
@@ -137,11 +140,12 @@ function judge(pairs: RitzPairs, { keep, slack, tolerance, above, most }: Wanted
   while (kept < Math.min(known, most) && isAbove(kept - 1)) kept++;
 
   const largest = Math.max(Math.abs(pairs.values[0]!), Math.abs(pairs.values[known - 1]!));
-  const floor = productRounding * largest;
+  const floor = rounding * largest;
   const certified = Array.from({ length: kept }, (_, i) =>
-    complete ? { bound: floor, pairsUsed: i + 1 } : ritzBound(pairs, i, kept + 2),
+    complete ? { bound: 0, pairsUsed: i + 1 } : ritzBound(pairs, i, kept + 2),
   );
-  const bounds = certified.map((c) => Math.max(c.bound, floor));
+  // A Gram matrix of residuals that are mostly rounding can make one negative.
+  const bounds = certified.map((c) => Math.max(c.bound, 0) + floor);
   if (complete) return { bounds, worst: undefined };
   const open = slack.findIndex(
     (share, i) => !(bounds[i]! <= tolerance * share * Math.max(Math.abs(pairs.values[i]!), smallShare * largest)),
