@@ -3,71 +3,16 @@ import { add, div, mul } from '../emit.js';
 import * as activations from '../emit/activations.js';
 import * as ops from '../emit/elementwise.js';
 import * as reductions from '../emit/reductions.js';
-import type { Shape } from '../graph.js';
-import { at } from '../op.js';
 import type { Emit, Value } from '../op.js';
+import { broadcast, paired, positive, shaped, unary, type Range } from './forms.js';
 import type { Sample } from './sample.js';
-
-type Range = readonly [number, number];
-
-const ranged = (range: Range | undefined): Partial<Sample> => (range === undefined ? {} : { range });
-
-const unary = (op: string, name: string, make: (e: Emit, x: Value) => Value, range?: Range): Sample => ({
-  op,
-  case: name,
-  inputs: [['batch', 3]],
-  make: (e, inputs) => make(e, at(inputs, 0)),
-  ...ranged(range),
-});
 
 const plain = (op: string, range?: Range): Sample => unary(op, 'over a batch', (e, x) => e.apply(op, [x]), range);
 
-const shapes: readonly (readonly [string, readonly Shape[]])[] = [
-  [
-    'same shapes',
-    [
-      ['batch', 3],
-      ['batch', 3],
-    ],
-  ],
-  ['a row', [['batch', 3], [3]]],
-  ['a number', [[], ['batch', 3]]],
-  [
-    'both stretched',
-    [
-      ['batch', 1],
-      [1, 3],
-    ],
-  ],
-];
+const pair = (op: string, name: string, make: (e: Emit, a: Value, b: Value) => Value): Sample =>
+  paired(op, name, [['batch', 3], [3]], make);
 
-const binary = (op: string, make: (e: Emit, a: Value, b: Value) => Value, range?: Range): Sample[] =>
-  shapes.map(([name, inputs]) => ({
-    op,
-    case: name,
-    inputs,
-    make: (e, values) => make(e, at(values, 0), at(values, 1)),
-    ...ranged(range),
-  }));
-
-const pair = (op: string, name: string, make: (e: Emit, a: Value, b: Value) => Value, range?: Range): Sample => ({
-  op,
-  case: name,
-  inputs: [['batch', 3], [3]],
-  make: (e, values) => make(e, at(values, 0), at(values, 1)),
-  ...ranged(range),
-});
-
-const shaped = (op: string, name: string, shape: Shape, make: (e: Emit, x: Value) => Value, range?: Range): Sample => ({
-  op,
-  case: name,
-  inputs: [shape],
-  make: (e, inputs) => make(e, at(inputs, 0)),
-  ...ranged(range),
-});
-
-const positive = [0.3, 2] as const;
-const wide = [-5, 5] as const;
+const wide: Range = [-5, 5];
 const zero = (e: Emit): Value => e.scalar(0);
 const whole = (e: Emit, x: Value): Value => ops.cast(e, mul(e, x, e.scalar(2)), 'int64');
 const number = (e: Emit, x: Value): Value => ops.cast(e, x, 'float32');
@@ -94,11 +39,11 @@ const elementwise: readonly Sample[] = [
   unary('clip', 'two bounds', (e, x) => ops.clip(e, x, { low: -0.5, high: 0.3 })),
   unary('clip', 'from below', (e, x) => ops.clip(e, x, { low: 0.1 })),
   unary('clip', 'from above', (e, x) => ops.clip(e, x, { high: -0.1 })),
-  ...binary('max', ops.max),
-  ...binary('min', ops.min),
-  ...binary('power', ops.power, positive),
+  ...broadcast('max', ops.max),
+  ...broadcast('min', ops.min),
+  ...broadcast('power', ops.power, positive),
   // Divisors between 0.7 and 1.7 on average jump nowhere near the numbers drawn.
-  ...binary('fmod', (e, a, b) => ops.fmod(e, mul(e, a, e.scalar(5)), b), positive),
+  ...broadcast('fmod', (e, a, b) => ops.fmod(e, mul(e, a, e.scalar(5)), b), positive),
   pair('fmod', 'rounded down', (e, a, b) => ops.floorMod(e, mul(e, a, e.scalar(5)), b)),
   unary(
     'quotient',
@@ -124,9 +69,9 @@ const elementwise: readonly Sample[] = [
   ),
   unary('cast', 'to whole numbers and back', (e, x) => mul(e, x, number(e, ops.cast(e, x, 'int64'))), wide),
   unary('cast', 'to a truth value and back', (e, x) => mul(e, x, number(e, ops.cast(e, x, 'bool'))), wide),
-  ...binary('less', (e, a, b) => ops.where(e, ops.less(e, a, b), mul(e, a, b), b)),
-  ...binary('lessOrEqual', (e, a, b) => ops.where(e, ops.greaterOrEqual(e, a, b), mul(e, a, b), a)),
-  ...binary('equal', (e, a, b) => ops.where(e, ops.equal(e, a, b), a, mul(e, a, b))),
+  ...broadcast('less', (e, a, b) => ops.where(e, ops.less(e, a, b), mul(e, a, b), b)),
+  ...broadcast('lessOrEqual', (e, a, b) => ops.where(e, ops.greaterOrEqual(e, a, b), mul(e, a, b), a)),
+  ...broadcast('equal', (e, a, b) => ops.where(e, ops.equal(e, a, b), a, mul(e, a, b))),
   unary('equal', 'as what is infinite or no number', (e, x) =>
     ops.where(e, ops.or(e, ops.isNaN(e, x), ops.isInf(e, x)), zero(e), mul(e, x, x)),
   ),
@@ -137,7 +82,7 @@ const elementwise: readonly Sample[] = [
   pair('not', 'of either, not both', (e, a, b) =>
     ops.where(e, ops.xor(e, ops.less(e, a, b), ops.less(e, zero(e), b)), mul(e, a, b), b),
   ),
-  ...binary('where', (e, a, b) => ops.where(e, ops.less(e, a, b), mul(e, a, a), b)),
+  ...broadcast('where', (e, a, b) => ops.where(e, ops.less(e, a, b), mul(e, a, a), b)),
   pair('where', 'a condition that is known', (e, a, b) =>
     ops.where(e, e.constant([3], Float64Array.of(1, 0, 1), 'bool'), mul(e, a, a), b),
   ),

@@ -5,88 +5,44 @@ import type { Emit, Value } from '../op.js';
 import type { Sample } from './sample.js';
 import { convolutionSamples } from './convolution.js';
 import { elementwiseSamples } from './elementwise.js';
+import { broadcast, paired, positive, shaped, unary, type Range } from './forms.js';
 import { shapeSamples } from './shape.js';
 
-const first = (inputs: readonly Value[]): Value => {
-  const [value] = inputs;
-  if (value === undefined) throw new Error('A sample without inputs');
-  return value;
-};
-
-const unary = (op: string, make: (e: Emit, x: Value) => Value, range?: readonly [number, number]): Sample => ({
-  op,
-  case: 'over a batch',
-  inputs: [['batch', 3]],
-  make: (e, inputs) => make(e, first(inputs)),
-  ...(range && { range }),
-});
-
-function binary(op: string, range?: readonly [number, number]): Sample[] {
-  const shapes: readonly (readonly [string, readonly Shape[]])[] = [
-    [
-      'same shapes',
-      [
-        ['batch', 3],
-        ['batch', 3],
-      ],
-    ],
-    ['a row', [['batch', 3], [3]]],
-    ['a number', [[], ['batch', 3]]],
-    [
-      'both stretched',
-      [
-        ['batch', 1],
-        [1, 3],
-      ],
-    ],
-    [
+const arithmetic = (op: string, range?: Range): Sample[] => {
+  const make = (e: Emit, a: Value, b: Value): Value => e.apply(op, [a, b]);
+  return [
+    ...broadcast(op, make, range),
+    paired(
+      op,
       'without a batch',
       [
         [2, 1, 3],
         [4, 1],
       ],
-    ],
+      make,
+      range,
+    ),
   ];
-  return shapes.map(([name, inputs]) => ({
-    op,
-    case: name,
-    inputs,
-    make: (e, values) => e.apply(op, values),
-    ...(range && { range }),
-  }));
-}
+};
 
-const matmul = (name: string, a: Shape, b: Shape, options: ops.MatmulOptions = {}): Sample => ({
-  op: 'matmul',
-  case: name,
-  inputs: [a, b],
-  make: (e, [x, y]) => ops.matmul(e, x!, y!, options),
-});
-
-const shaped = (op: string, name: string, shape: Shape, make: (e: Emit, x: Value) => Value): Sample => ({
-  op,
-  case: name,
-  inputs: [shape],
-  make: (e, inputs) => make(e, first(inputs)),
-});
-
-const positive = [0.3, 2] as const;
+const matmul = (name: string, a: Shape, b: Shape, options: ops.MatmulOptions = {}): Sample =>
+  paired('matmul', name, [a, b], (e, x, y) => ops.matmul(e, x, y, options));
 
 export const samples: readonly Sample[] = [
-  ...binary('add'),
-  ...binary('sub'),
-  ...binary('mul'),
-  ...binary('div', positive),
-  unary('neg', ops.neg),
-  unary('exp', ops.exp),
-  unary('log', ops.log, positive),
-  unary('sqrt', ops.sqrt, positive),
-  unary('tanh', ops.tanh),
-  unary('sigmoid', ops.sigmoid),
-  unary('relu', ops.relu),
-  unary('step', ops.step),
-  unary('pow', (e, x) => ops.pow(e, x, 3)),
-  { ...unary('pow', (e, x) => ops.pow(e, x, -1.5), positive), case: 'a negative exponent' },
+  ...arithmetic('add'),
+  ...arithmetic('sub'),
+  ...arithmetic('mul'),
+  ...arithmetic('div', positive),
+  unary('neg', 'over a batch', ops.neg),
+  unary('exp', 'over a batch', ops.exp),
+  unary('log', 'over a batch', ops.log, positive),
+  unary('sqrt', 'over a batch', ops.sqrt, positive),
+  unary('tanh', 'over a batch', ops.tanh),
+  unary('sigmoid', 'over a batch', ops.sigmoid),
+  unary('relu', 'over a batch', ops.relu),
+  unary('step', 'over a batch', ops.step),
+  unary('pow', 'over a batch', (e, x) => ops.pow(e, x, 3)),
+  unary('pow', 'a negative exponent', (e, x) => ops.pow(e, x, -1.5), positive),
   shaped('softmax', 'last axis', ['batch', 4], (e, x) => ops.softmax(e, x, 1)),
   shaped('softmax', 'inner axis', ['batch', 3, 2], (e, x) => ops.softmax(e, x, 1)),
   shaped('logSoftmax', 'last axis', ['batch', 4], (e, x) => ops.logSoftmax(e, x, 1)),
