@@ -4,19 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeNpz, type NpyArray } from '#engine/index.js';
 import { decodeModel, encodeModel } from '#graph/onnx/proto.js';
+import { goldenFolder, readGolden, type Golden } from '../apps/analyzer/testing/golden-model.js';
 import { runCli } from '../apps/cli/run-cli.js';
 
-interface Golden {
-  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  readonly theta: readonly number[];
-  readonly x: { readonly shape: readonly number[]; readonly data: readonly number[] };
-  readonly y: { readonly shape: readonly number[]; readonly data: readonly number[] };
-  readonly loss: number;
-  readonly gradient: readonly number[];
-}
-
-const goldenFolder = 'test/golden/onnx';
-const golden = (name: string): Golden => JSON.parse(readFileSync(`${goldenFolder}/${name}.json`, 'utf8')) as Golden;
 const float32 = ({ shape, data }: Golden['x']): NpyArray => ({ dtype: 'float32', shape, data: Float32Array.from(data) });
 const int64 = ({ shape, data }: Golden['x']): NpyArray => ({ dtype: 'int64', shape, data: BigInt64Array.from(data, BigInt) });
 
@@ -39,7 +29,7 @@ let folder: string;
 const file = (name: string): string => join(folder, name);
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'stagewatch-measure-'));
-  const [classes, squares] = [golden('tanh-classes'), golden('mixed-squares')];
+  const [classes, squares] = [readGolden('tanh-classes'), readGolden('mixed-squares')];
   writeFileSync(file('classes.npz'), writeNpz({ x: float32(classes.x), y: int64(classes.y) }));
   writeFileSync(file('squares.npz'), writeNpz({ x: float32(squares.x), y: float32(squares.y) }));
   writeFileSync(file('same.safetensors'), safetensors(classes));
@@ -72,7 +62,7 @@ const model = (name: string): string[] => ['--model', `${goldenFolder}/${name}.o
 
 describe('stagewatch measure', () => {
   it("gives PyTorch's loss and gradient norm, and the same eigenvalues on both executors", async () => {
-    const expected = golden('tanh-classes');
+    const expected = readGolden('tanh-classes');
     const args = [...model('tanh-classes'), '--probe', file('classes.npz'), '--json', '--top', '2'];
     const first = await measure(...args);
     expect(first).toMatchObject({ code: 0, err: '' });
@@ -101,13 +91,13 @@ describe('stagewatch measure', () => {
   it('knows losses: half the sum of squares, and weight decay', async () => {
     const args = ['--probe', file('squares.npz'), '--loss', 'mse', '--reduction', 'sum', '--halved', '--json'];
     const plain = json((await measure(...model('mixed-squares'), ...args)).out);
-    expect(plain.loss).toBeCloseTo(golden('mixed-squares').loss, 5);
+    expect(plain.loss).toBeCloseTo(readGolden('mixed-squares').loss, 5);
     const classes = [...model('tanh-classes'), '--probe', file('classes.npz'), '--json'];
     const [without, decayed] = [
       json((await measure(...classes)).out),
       json((await measure(...classes, '--weight-decay', '0.5')).out),
     ];
-    const { theta } = golden('tanh-classes');
+    const { theta } = readGolden('tanh-classes');
     expect(decayed.loss).toBeCloseTo(without.loss + 0.25 * theta.reduce((sum, x) => sum + x * x, 0), 4);
     const [low, high] = [without.top[0]!, decayed.top[0]!];
     expect(Math.abs(high.value - low.value - 0.5)).toBeLessThan(low.bound + high.bound);

@@ -31,9 +31,12 @@ const tokens: Readonly<Record<string, NonNullable<LossSpec['tokens']>>> = {
   LOSS_TOKENS_SUM: 'sum',
 };
 
+/** Undefined for a kind that nothing is known of. */
+export const lossKindOf = (kind: string | undefined): LossSpec['kind'] | undefined => kinds[kind ?? ''];
+
 /** Undefined for a loss that nothing is known of: such a run is watched, and not measured. */
 export function lossSpecOf(loss: LossConventionLike | null | undefined): LossSpec | undefined {
-  const kind = kinds[loss?.kind ?? ''];
+  const kind = lossKindOf(loss?.kind);
   if (kind === undefined || !loss) return undefined;
   const reduction = loss.reduction === 'LOSS_REDUCTION_MEAN_OUTPUTS' ? 'mean-outputs' : 'sum-outputs';
   return {

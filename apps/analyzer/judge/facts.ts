@@ -1,24 +1,15 @@
 import type { OptimizerFacts, RunFacts } from '#detectors/detector.js';
+import { lossKindOf } from '#graph/index.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 
 /** What judgements depend on, out of what the job said of itself. */
 export function runFacts(attached: AttachRunRequest): RunFacts {
   return {
-    loss: lossKinds[attached.loss?.kind ?? 'LOSS_KIND_UNSPECIFIED'],
+    loss: lossKindOf(attached.loss?.kind) ?? 'unknown',
     optimizer: optimizerFacts(attached.optimizer),
     batch: attached.batchSize === 0 ? 'full' : attached.batchSize,
   };
 }
-
-const lossKinds = {
-  LOSS_KIND_UNSPECIFIED: 'unknown',
-  LOSS_KIND_CROSS_ENTROPY: 'cross-entropy',
-  LOSS_KIND_MEAN_SQUARED_ERROR: 'mse',
-  LOSS_KIND_BINARY_CROSS_ENTROPY: 'binary-cross-entropy',
-  LOSS_KIND_HUBER: 'huber',
-  LOSS_KIND_SMOOTH_L1: 'smooth-l1',
-  LOSS_KIND_OUTPUT: 'output',
-} as const;
 
 const reductions = {
   LOSS_REDUCTION_UNSPECIFIED: 'unknown',
@@ -28,7 +19,7 @@ const reductions = {
 
 export function lossFacts(loss: LossConvention | null): { kind: RunFacts['loss']; reduction: string; halved: boolean } {
   return {
-    kind: lossKinds[loss?.kind ?? 'LOSS_KIND_UNSPECIFIED'],
+    kind: lossKindOf(loss?.kind) ?? 'unknown',
     reduction: reductions[loss?.reduction ?? 'LOSS_REDUCTION_UNSPECIFIED'],
     halved: loss?.halved ?? false,
   };

@@ -12,6 +12,7 @@ import { runReference } from '../run-reference.js';
 import { differences } from '../testing/numbers.js';
 import { importOnnx } from './import.js';
 import type { OnnxImportOptions } from './import.js';
+import { refusal } from '../testing/refusal.js';
 import { encodeModel } from './proto.js';
 
 const folder = new URL('../../../test/golden/exporters/', import.meta.url);
@@ -136,15 +137,6 @@ describe('inputs and outputs', () => {
     ).toEqual(Object.keys(truthOf('norm').parameters).sort());
   });
 });
-
-const refusal = (run: () => unknown): unknown => {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('It was not refused');
-};
 
 describe('refused', () => {
   const truth = truthOf('words');

@@ -13,6 +13,7 @@ import { join, referenceLinearization, split } from '../testing/hessian.js';
 import { differences } from '../testing/numbers.js';
 import { runOrt } from '../testing/ort.js';
 import { importOnnx } from './import.js';
+import { refusal } from '../testing/refusal.js';
 import { encodeModel } from './proto.js';
 
 const golden = new URL('../../../test/golden/onnx/', import.meta.url);
@@ -103,15 +104,6 @@ describe.each(cases)('a file of torch.onnx - %s', (name) => {
     expect(differences(prediction, oracle.prediction.slice(0, prediction?.length), 1e-12)).toEqual([]);
   });
 });
-
-const refusal = (run: () => unknown): unknown => {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('It was not refused');
-};
 
 describe('importOnnx refuses', () => {
   it('a parameter that constant folding has renamed, by its name', () => {
