@@ -11,6 +11,8 @@ const asked = new Map<number, { readonly resolve: (bytes: Buffer) => void; reado
 let requests = 0;
 
 port.on('message', (message: ToWorker) => {
+  // Whoever hears a message is not inside a native library.
+  if (message.kind === 'close') process.exit(0);
   if (message.kind === 'measure') {
     void measure(message);
     return;

@@ -5,7 +5,8 @@ export type JobMessage = Omit<MeasureJob, 'artifact' | 'snapshot'> & { readonly 
 
 export type ToWorker =
   | { readonly kind: 'measure'; readonly id: number; readonly job: JobMessage }
-  | { readonly kind: 'artifact'; readonly request: number; readonly bytes: Uint8Array | undefined; readonly error: string };
+  | { readonly kind: 'artifact'; readonly request: number; readonly bytes: Uint8Array | undefined; readonly error: string }
+  | { readonly kind: 'close' };
 
 export type FromWorker =
   | { readonly kind: 'measured'; readonly id: number; readonly result: MeasureResult }

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '#runtime/logging.js';
+import { packageRoot } from '#runtime/package-root.js';
 import { MeasurerCrashed, type MeasureJob } from './measurer.js';
 import { WorkerMeasurer } from './worker-measurer.js';
 
@@ -10,12 +13,15 @@ import { WorkerMeasurer } from './worker-measurer.js';
 const worker = `
 import { parentPort } from 'node:worker_threads';
 let measured = 0;
+let deaf = false;
 parentPort.on('message', (message) => {
+  if (message.kind === 'close') return deaf || process.exit(0);
   if (message.kind === 'measure') {
     if (message.job.step === 13) process.exit(1);
     if (message.job.step === 14) throw new Error('bug');
     if (message.job.step === 15) return parentPort.postMessage({ kind: 'failed', id: message.id, message: 'no' });
     if (message.job.step === 16) return;
+    if (message.job.step === 17) return void (deaf = true);
     parentPort.postMessage({ kind: 'artifact', id: message.id, request: message.id, digest: 'abc' });
   } else {
     const reason = message.bytes === undefined ? message.error : Buffer.from(message.bytes).toString();
@@ -40,7 +46,7 @@ function job(step: number, artifact: MeasureJob['artifact'] = () => Promise.reso
 
 async function withMeasurer(test: (measurer: WorkerMeasurer) => Promise<void>): Promise<void> {
   const engine = { memoryBytes: 1, threads: 1 };
-  const measurer = new WorkerMeasurer({ logger: createLogger({ level: 'silent' }), engine, workerFile });
+  const measurer = new WorkerMeasurer({ logger: createLogger({ level: 'silent' }), engine, workerFile, patienceMs: 100 });
   try {
     await test(measurer);
   } finally {
@@ -75,12 +81,21 @@ describe('WorkerMeasurer', () => {
       expect(await reasonOf(measurer.measure(job(1)))).toBe('graph2');
     }));
 
-  it('ends a measurement under way when it closes', () =>
+  it.each([
+    [16, 'hears of it'],
+    [17, 'does not'],
+  ])('ends a measurement under way when it closes (%i): the worker %s', (step) =>
     withMeasurer(async (measurer) => {
-      const under = measurer.measure(job(16)).catch((error: unknown) => error);
+      const under = measurer.measure(job(step)).catch((error: unknown) => error);
       await new Promise((resolve) => setTimeout(resolve, 20));
       await measurer.close();
       expect(await under).toBeInstanceOf(MeasurerCrashed);
       await expect(measurer.measure(job(1))).rejects.toBeInstanceOf(MeasurerCrashed);
-    }));
+    }),
+  );
+
+  it('closes at any moment of a real measurement without taking its process along', async () => {
+    const script = join(packageRoot, 'dist/apps/analyzer/testing/close-while-measuring.js');
+    await expect(promisify(execFile)(process.execPath, [script])).resolves.toMatchObject({ stderr: '' });
+  });
 });

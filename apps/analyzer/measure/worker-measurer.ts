@@ -8,6 +8,8 @@ import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
 export interface WorkerMeasurerOptions {
   readonly logger: Logger;
   readonly engine: WorkerSettings;
+  /** How long the worker may take to come to an end by itself. */
+  readonly patienceMs?: number;
   /** For tests. */
   readonly workerFile?: string;
 }
@@ -39,7 +41,7 @@ export class WorkerMeasurer implements Measurer {
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.worker?.terminate();
+    if (this.worker !== undefined) await this.end(this.worker);
     this.crashed(new MeasurerCrashed('the service closes'));
   }
 
@@ -53,6 +55,18 @@ export class WorkerMeasurer implements Measurer {
       this.waiting.set(id, { job, resolve, reject });
       this.post(worker, { kind: 'measure', id, job: { ...rest, snapshot } });
     });
+  }
+
+  /**
+   * The worker ends itself, between two steps of its work: a thread that is ended by force inside ONNX Runtime throws there,
+   * where nobody catches it, and takes the whole process along.
+   */
+  private async end(worker: Worker): Promise<void> {
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    this.post(worker, { kind: 'close' });
+    const force = setTimeout(() => void worker.terminate(), this.options.patienceMs ?? 30_000);
+    await exited;
+    clearTimeout(force);
   }
 
   private startWorker(): Worker {

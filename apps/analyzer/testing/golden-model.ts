@@ -4,7 +4,8 @@ import { packageRoot } from '#runtime/package-root.js';
 import { packTensors } from '#wire/tensors.js';
 import type { MeasureJob } from '../measure/measurer.js';
 
-interface Golden {
+/** PyTorch's own numbers of a model in `test/golden/onnx`. */
+export interface Golden {
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly theta: readonly number[];
   readonly x: { readonly shape: readonly number[]; readonly data: readonly number[] };
@@ -13,17 +14,27 @@ interface Golden {
   readonly gradient: readonly number[];
 }
 
-/** A small classifier as PyTorch exported it, with PyTorch's own numbers, as a job for the measurer. */
-export function goldenModel(name = 'tanh-classes'): { readonly golden: Golden; readonly job: MeasureJob } {
-  const folder = `${packageRoot}/test/golden/onnx`;
-  const golden = JSON.parse(readFileSync(`${folder}/${name}.json`, 'utf8')) as Golden;
+export const goldenFolder = `${packageRoot}/test/golden/onnx`;
+
+export const readGolden = (name: string): Golden => JSON.parse(readFileSync(`${goldenFolder}/${name}.json`, 'utf8')) as Golden;
+
+const repeated = <T>(items: readonly T[], times: number): T[] => Array.from({ length: times }, () => items).flat();
+
+/**
+ * A small classifier as PyTorch exported it, with PyTorch's own numbers, as a job for the measurer; its examples several times
+ * over, which changes none of them.
+ */
+export function goldenModel(name = 'tanh-classes', times = 1): { readonly golden: Golden; readonly job: MeasureJob } {
+  const golden = readGolden(name);
+  const examples = times * golden.x.shape[0]!;
+  const shapeOf = ({ shape: [, ...rest] }: { readonly shape: readonly number[] }): number[] => [examples, ...rest];
   const probe = writeNpz({
-    x: { dtype: 'float32', shape: golden.x.shape, data: Float32Array.from(golden.x.data) },
-    y: { dtype: 'int64', shape: golden.y.shape, data: BigInt64Array.from(golden.y.data, BigInt) },
+    x: { dtype: 'float32', shape: shapeOf(golden.x), data: Float32Array.from(repeated(golden.x.data, times)) },
+    y: { dtype: 'int64', shape: shapeOf(golden.y), data: BigInt64Array.from(repeated(golden.y.data, times), BigInt) },
   });
   // What a probe sends must be readable before anything else is.
   readNpz(probe, { wanted: ['x', 'y'] });
-  const artifacts: Readonly<Record<string, Uint8Array>> = { graph: readFileSync(`${folder}/${name}.onnx`), probe };
+  const artifacts: Readonly<Record<string, Uint8Array>> = { graph: readFileSync(`${goldenFolder}/${name}.onnx`), probe };
   const { blob, layout } = snapshotOf(golden);
   return {
     golden,
@@ -34,7 +45,7 @@ export function goldenModel(name = 'tanh-classes'): { readonly golden: Golden; r
         format: 'MODEL_FORMAT_ONNX',
         graphDigest: 'graph',
         parameters: golden.parameters.map((parameter) => parameter.name),
-        train: { digest: 'probe', examples: golden.x.shape[0]!, classNames: [] },
+        train: { digest: 'probe', examples, classNames: [] },
         val: null,
         referenceLoss: golden.loss,
         referenceGradientNorm: Math.hypot(...golden.gradient),
