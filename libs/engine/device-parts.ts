@@ -36,7 +36,12 @@ export function deviceParts<T extends DeviceTensor>(
       const outputs = await program.run({ vectors: tensor });
       for (let k = 0; k < count; k++) vectors.push(parameters.map((_, i) => output(outputs, `${k}/${i}`)));
     }
-    return vectors;
+    return {
+      vectors,
+      release: () => {
+        for (const part of vectors.flat()) executor.release(part);
+      },
+    };
   };
 
   const added = async (old: Sum<T> | undefined, parts: Tensors<T>): Promise<Sum<T>> => {

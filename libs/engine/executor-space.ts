@@ -4,8 +4,9 @@ import { concat, sliceAlong } from '#graph/emit/shape.js';
 import type { Graph } from '#graph/index.js';
 import { normalVector } from '#math/random.js';
 import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
+import { ArrayPool } from './array-pool.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
-import { moveVector, pieceLayout, slotsFor, vectorAt, writePart, type PieceLayout } from './piece-layout.js';
+import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
 
 /** Neighbouring vectors in one tensor. */
 export interface Run<T extends DeviceTensor> {
@@ -18,12 +19,30 @@ interface Located<T extends DeviceTensor> {
   readonly from: number;
 }
 
+export type HostSlots = Slots & { readonly data: Float32Array };
+
+function zeros(slots: HostSlots): HostSlots {
+  slots.data.fill(0);
+  return slots;
+}
+
 /** Vectors in one or several tensors, which blocks may share. */
 export class DeviceBlock<T extends DeviceTensor> implements Block {
   readonly count: number;
+  #runs: readonly Run<T>[];
 
-  constructor(readonly runs: readonly Run<T>[]) {
+  constructor(runs: readonly Run<T>[]) {
+    this.#runs = runs;
     this.count = runs.reduce((sum, run) => sum + run.count, 0);
+  }
+
+  get runs(): readonly Run<T>[] {
+    return this.#runs;
+  }
+
+  /** The same vectors, elsewhere. */
+  moveTo(runs: readonly Run<T>[]): void {
+    this.#runs = runs;
   }
 }
 
@@ -37,6 +56,9 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   readonly #executor: Executor<T>;
   readonly #programs = new Map<string, Promise<Program<T>>>();
   readonly #uses = new Map<T, number>();
+  readonly #pool = new ArrayPool();
+  /** What tensors that came from the host share with it. */
+  readonly #arrays = new Map<T, Float32Array>();
 
   constructor(executor: Executor<T>, size: number) {
     this.#executor = executor;
@@ -45,19 +67,21 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   async fromHost(vectors: readonly Float32Array[]): Promise<DeviceBlock<T>> {
-    const slots = slotsFor(this.layout, vectors.length);
-    for (const [i, vector] of vectors.entries()) {
-      if (vector.length !== this.size) throw new RangeError(`A vector of ${vector.length} numbers in a space of ${this.size}`);
-      writePart(this.layout, vector, 0, slots, i);
-    }
-    return this.fromSlots(slots);
+    const wrong = vectors.find(({ length }) => length !== this.size);
+    if (wrong !== undefined) throw new RangeError(`A vector of ${wrong.length} numbers in a space of ${this.size}`);
+    const all = vectors.map((vector) => {
+      const slots = this.slots(1);
+      slots.data.set(vector);
+      return slots;
+    });
+    return this.fromSlots(...all);
   }
 
   async toHost(block: Block): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
     for (const { tensor, count } of this.of(block).runs) {
       const slots = { data: await this.#executor.download(tensor), count };
-      for (let i = 0; i < count; i++) vectors.push(vectorAt(this.layout, slots, i).slice());
+      for (let i = 0; i < count; i++) vectors.push(vectorAt(this.layout, slots, i));
     }
     return vectors;
   }
@@ -67,6 +91,8 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   async gram(a: Block, b: Block): Promise<Float64Array[]> {
+    await this.#compact(a);
+    await this.#compact(b);
     const rows = Array.from({ length: a.count }, () => new Float64Array(b.count));
     let top = 0;
     for (const upper of this.of(a).runs) {
@@ -92,6 +118,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
 
   async combine(terms: readonly [Term, ...Term[]]): Promise<DeviceBlock<T>> {
     const results = terms[0].coefficients.length;
+    for (const { block } of terms) await this.#compact(block);
     const parts = terms.flatMap(({ block, coefficients }) => {
       let left = 0;
       return this.of(block).runs.map(({ tensor, count }) => {
@@ -100,7 +127,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
         return { tensor, count, shares: this.#executor.upload([1, results, count], Float32Array.from(rows)) };
       });
     });
-    if (parts.length === 0) return this.fromSlots(slotsFor(this.layout, results));
+    if (parts.length === 0) return this.fromSlots(zeros(this.slots(results)));
     // In one run: each result of a run is new memory, and new memory is dear.
     const counts = parts.map(({ count }) => count);
     const program = await this.#program(combination(this.layout, results, counts));
@@ -146,8 +173,15 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     for (const { tensor } of blocks.flatMap((block) => this.of(block).runs)) {
       const left = (this.#uses.get(tensor) ?? 0) - 1;
       if (left > 0) this.#uses.set(tensor, left);
-      else if (this.#uses.delete(tensor)) this.#executor.release(tensor);
+      else if (this.#uses.delete(tensor)) this.#release(tensor);
     }
+  }
+
+  #release(tensor: T): void {
+    this.#executor.release(tensor);
+    const array = this.#arrays.get(tensor);
+    this.#arrays.delete(tensor);
+    if (array !== undefined) this.#pool.give(array);
   }
 
   /** A tensor in this space's layout becomes a block, which owns it. */
@@ -164,6 +198,8 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
     for (const program of programs) await (await program).close();
+    this.#arrays.clear();
+    this.#pool.clear();
   }
 
   async #addGram(a: Run<T>, b: Run<T>, addTo: (i: number, j: number, value: number) => void): Promise<void> {
@@ -201,7 +237,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   async #gatheredOnHost(located: readonly Located<T>[]): Promise<DeviceBlock<T>> {
-    const target = slotsFor(this.layout, located.length);
+    const target = this.slots(located.length);
     const sources = new Map<Run<T>, Float32Array | Float64Array>();
     for (const { run } of located) if (!sources.has(run)) sources.set(run, await this.#executor.download(run.tensor));
     for (const [to, { run, from }] of located.entries()) {
@@ -210,10 +246,43 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     return this.fromSlots(target);
   }
 
-  /** A block of vectors that lie in this space's layout. */
-  fromSlots({ data, count }: { readonly data: Float32Array; readonly count: number }): DeviceBlock<T> {
+  /** Room for vectors on the host, for whoever writes all of their numbers; what fills up the last piece is zero. */
+  slots(count: number): HostSlots {
+    const data = this.#pool.take(sizeOfSlots(this.layout, count));
     const { pieces, pieceLength } = this.layout;
-    return count === 0 ? new DeviceBlock([]) : this.adopt(this.#executor.upload([pieces, count, pieceLength], data), count);
+    data.fill(0, (pieces - 1) * count * pieceLength);
+    return { data, count };
+  }
+
+  /** A block of vectors that lie in this space's layout, which it owns from now on. */
+  fromSlots(...all: readonly HostSlots[]): DeviceBlock<T> {
+    const { pieces, pieceLength } = this.layout;
+    const runs = all
+      .filter(({ count }) => count > 0)
+      .map(({ data, count }) => {
+        const tensor = this.#executor.upload([pieces, count, pieceLength], data);
+        this.#arrays.set(tensor, data);
+        return { tensor, count };
+      });
+    return this.#share(runs);
+  }
+
+  /** Slots that became no block. */
+  giveBack({ data }: HostSlots): void {
+    this.#pool.give(data);
+  }
+
+  /** Brings short runs together, before arithmetic that reads other vectors once for each of them. */
+  async #compact(block: Block): Promise<void> {
+    const mine = this.of(block);
+    const { runs } = mine;
+    if (firstToMerge(runs) === runs.length) return;
+    const joined = await this.join([block]);
+    // Somebody else may have been faster, or may have released the block.
+    const isCurrent = mine.runs === runs && runs.every(({ tensor }) => this.#uses.has(tensor));
+    if (!isCurrent) return this.release(joined);
+    mine.moveTo(joined.runs);
+    this.release(new DeviceBlock(runs));
   }
 
   #share(runs: readonly Run<T>[]): DeviceBlock<T> {

@@ -5,8 +5,6 @@ import {
   gradient,
   linearize,
   mixesExamples,
-  perExampleGradient,
-  UnsupportedModel,
   type GradientGraph,
   type Graph,
   type LinearizedGraph,
@@ -14,7 +12,7 @@ import {
   type TangentGraph,
 } from '#graph/index.js';
 import type { Block, VectorSpace } from '#math/vector-space.js';
-import { StagewatchError } from '#runtime/errors.js';
+import { apartGraph, checkRows, rowsOf, type Apart } from './apart.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { ExecutorSpace } from './executor-space.js';
 import { withFixedExamples } from './fixed-examples.js';
@@ -48,8 +46,6 @@ export interface GraphModelOptions<T extends DeviceTensor> {
 type Tensors<T> = Readonly<Record<string, T>>;
 type Numbers = Float32Array | Float64Array;
 type Read = (name: string) => Promise<Numbers>;
-/** Whether several examples can go through at once. */
-type Apart = GradientGraph & { readonly together: boolean };
 
 /** A ProbeModel of a graph on an executor: feeds the probe set in chunks, adds up, divides by the weight of all examples. */
 export class GraphModel<T extends DeviceTensor> implements ProbeModel {
@@ -133,8 +129,11 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
   }
 
   async perExampleGradients(theta: Float32Array, rows: readonly number[], work: Work = {}): Promise<Block> {
-    this.#checkRows(rows);
-    const { graph, gradients, together } = this.#apart();
+    checkRows(rows, this, this.#options.memoryBytes);
+    const { graph, gradients, together } = (this.#perExampleGradient ??= apartGraph(
+      this.graph,
+      () => (this.#gradient ??= gradient(this.graph)),
+    ));
     const inputs = this.probeSet.inputs.map((input) => pickRows(input, rows));
     const few = { examples: rows.length, inputs };
     const { memoryBytes } = this.#options;
@@ -142,32 +141,12 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     const blocks: Block[] = [];
     const take = async (read: Read, examples: number): Promise<void> => {
       const stacks = await Promise.all(gradients.map(read));
-      blocks.push(
-        joinParts(
-          this.#space,
-          this.parameters,
-          Array.from({ length: examples }, (_, row) => this.#rowOf(stacks, row)),
-        ),
-      );
+      blocks.push(joinParts(this.#space, this.parameters, rowsOf(this.parameters, stacks, examples)));
     };
     await this.#inChunks(graph, theta, work, take, { probeSet: few, chunkExamples });
     const all = await this.#space.join(blocks);
     this.#space.release(...blocks);
     return all;
-  }
-
-  /** The graph of single examples' gradients; where that cannot be had, the gradient itself, for one example at a time. */
-  #apart(): Apart {
-    if (this.#perExampleGradient !== undefined) return this.#perExampleGradient;
-    let apart: Apart;
-    try {
-      apart = { ...perExampleGradient(this.graph), together: true };
-    } catch (error) {
-      if (!(error instanceof UnsupportedModel)) throw error;
-      apart = { ...(this.#gradient ??= gradient(this.graph)), together: false };
-    }
-    this.#perExampleGradient = apart;
-    return apart;
   }
 
   async linearize(theta: Float32Array, options: LinearizeOptions = {}): Promise<Linearization> {
@@ -307,30 +286,5 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     }
     const names = this.parameters.map(({ name }) => name);
     return uploadParts(this.#options.executor, this.parameters, theta, names);
-  }
-
-  #checkRows(rows: readonly number[]): void {
-    const wrong = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= this.examples);
-    if (wrong !== undefined) throw new RangeError(`There is no example ${wrong} among ${this.examples}`);
-    const { memoryBytes } = this.#options;
-    const most = Math.floor(memoryBytes / (4 * Math.max(1, this.parameterCount)));
-    if (rows.length > Math.max(1, most)) {
-      throw new StagewatchError('MEMORY_LIMIT', 'The gradients of so many examples do not fit into the memory', {
-        field: 'rows',
-        value: `${rows.length} examples`,
-        expected: `at most ${most} at a time`,
-      });
-    }
-    if (mixesExamples(this.graph)) {
-      throw new StagewatchError(
-        'UNSUPPORTED_MODEL',
-        'Batch statistics tie the examples of this model together: one example has no gradient of its own',
-        { field: 'model', value: 'training-mode normalisation over the batch', expected: 'a model in evaluation mode' },
-      );
-    }
-  }
-
-  #rowOf(stacks: readonly Numbers[], row: number): Numbers[] {
-    return this.parameters.map(({ size }, i) => stacks[i]!.subarray(row * size, (row + 1) * size));
   }
 }

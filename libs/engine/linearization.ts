@@ -6,7 +6,7 @@ import { keptOfParameters, type MemoryPlan } from './memory-plan.js';
 import { flatten, inGroups, PartSums, total, type ParameterLayout } from './parameter-layout.js';
 import { releaseAll, type ProbeFeeds } from './probe-feeds.js';
 import type { Linearization, Work } from './probe-model.js';
-import type { VectorParts } from './vector-parts.js';
+import type { VectorParts, VectorSums } from './vector-parts.js';
 
 type Tensors<T> = Readonly<Record<string, T>>;
 
@@ -29,6 +29,12 @@ export interface LinearizationParts<T extends DeviceTensor> {
 interface Chunk<T> {
   readonly examples: Tensors<T>;
   readonly kept: Tensors<T>;
+}
+
+/** Some of the vectors that are multiplied, from one of them on. */
+interface Group<T> {
+  readonly from: number;
+  readonly items: readonly (readonly T[])[];
 }
 
 /** The primal results of the first chunks, and products with them. */
@@ -108,38 +114,41 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
   async multiplyBlock(block: Block, { signal, progress }: Work = {}): Promise<Block> {
     if (this.#closed) throw new Error('The linearization was closed');
     if (block.count === 0) return this.#parts.space.join([]);
-    const { executor, feeds, vectors } = this.#parts;
+    const { feeds, vectors } = this.#parts;
     const split = await vectors.split(block);
-    const groups = inGroups(split, this.#parts.plan.vectorsAtOnce);
-    const sums = vectors.sums(block.count);
-    let done = 0;
-    for (let index = 0; index < feeds.chunks; index++) {
-      signal?.throwIfAborted();
-      const chunk = this.#kept[index] ?? (await this.#again(index));
-      try {
-        for (const group of groups) {
-          signal?.throwIfAborted();
-          const { graph, program } = await this.#parts.tangent(group.items.length);
-          const given = group.items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
-          const inputs = {
-            ...this.#parts.theta,
-            ...chunk.examples,
-            ...this.#shared,
-            ...chunk.kept,
-            ...Object.fromEntries(given),
-          };
-          const outputs = await program.run(inputs, index === 0 ? sums.into?.(graph.products[0]!) : undefined);
-          for (const [k, names] of graph.products.entries()) await sums.add(group.from + k, outputs, names);
-          releaseAll(executor, outputs);
-          done += group.items.length;
-          progress?.(done, block.count * feeds.chunks);
+    try {
+      const groups = inGroups(split.vectors, this.#parts.plan.vectorsAtOnce);
+      const sums = vectors.sums(block.count);
+      let done = 0;
+      for (let index = 0; index < feeds.chunks; index++) {
+        signal?.throwIfAborted();
+        const chunk = this.#kept[index] ?? (await this.#again(index));
+        try {
+          for (const group of groups) {
+            signal?.throwIfAborted();
+            await this.#multiplyGroup(group, chunk, sums);
+            done += group.items.length;
+            progress?.(done, block.count * feeds.chunks);
+          }
+        } finally {
+          if (chunk !== this.#kept[index]) this.#release(chunk);
         }
-      } finally {
-        if (chunk !== this.#kept[index]) this.#release(chunk);
       }
+      return await sums.finish((this.#parts.linearized.divisor ?? 1) / this.#weight);
+    } finally {
+      split.release();
     }
-    for (const part of split.flat()) executor.release(part);
-    return sums.finish((this.#parts.linearized.divisor ?? 1) / this.#weight);
+  }
+
+  /** Adds what one chunk contributes to the products of some vectors. */
+  async #multiplyGroup({ from, items }: Group<T>, { examples, kept }: Chunk<T>, sums: VectorSums<T>): Promise<void> {
+    const { graph, program } = await this.#parts.tangent(items.length);
+    const given = items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
+    const inputs = { ...this.#parts.theta, ...examples, ...this.#shared, ...kept, ...Object.fromEntries(given) };
+    const places = graph.products.map((names, k) => sums.into?.(from + k, names));
+    const outputs = await program.run(inputs, Object.assign({}, ...places) as Readonly<Record<string, Float32Array>>);
+    for (const [k, names] of graph.products.entries()) await sums.add(from + k, outputs, names);
+    releaseAll(this.#parts.executor, outputs);
   }
 
   async #again(index: number): Promise<Chunk<T>> {

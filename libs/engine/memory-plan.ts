@@ -2,6 +2,7 @@ import { StagewatchError } from '#runtime/errors.js';
 import {
   fixedSize,
   freeAxes,
+  inputsOf,
   isFree,
   type DType,
   type Graph,
@@ -16,8 +17,10 @@ const runningShare = 0.35;
 /** More examples at once gain no speed and make the first answer late. */
 const maxChunkExamples = 8192;
 
-/** A block of vectors shares what one run reads; more of them gain little. */
+/** What several vectors at once save is the calling; more of them gain little. */
 const maxVectorsAtOnce = 4;
+/** Products of longer vectors take so long that nothing is saved, and one at a time need no memory of their own. */
+const longestTogether = 2 ** 20;
 
 export interface MemoryPlan {
   /** Examples in one run. */
@@ -79,7 +82,8 @@ function planned(linearized: LinearizedGraph, plan: MemoryPlan, memoryBytes: num
   const keptChunks = Math.max(0, Math.min(plan.chunks, Math.floor((room - shared) / Math.max(1, perChunk))));
   const oneVector = Math.max(1, runningBytes(linearized.tangent.graph) * plan.chunkExamples);
   const together = Math.floor((memoryBytes * runningShare) / oneVector);
-  const vectorsAtOnce = Math.max(1, Math.min(maxVectorsAtOnce, together));
+  const vectorBytes = inputsOf(linearized.tangent.graph, 'vector').reduce((sum, input) => sum + bytesOf(input, 1), 0);
+  const vectorsAtOnce = vectorBytes > longestTogether ? 1 : Math.max(1, Math.min(maxVectorsAtOnce, together));
   return { linearized, plan: { ...plan, keptChunks, vectorsAtOnce }, keptBytes: shared + keptChunks * perChunk };
 }
 

@@ -24,10 +24,7 @@ export interface Slots {
   readonly count: number;
 }
 
-export const slotsFor = ({ pieces, pieceLength }: PieceLayout, count: number): Slots & { readonly data: Float32Array } => ({
-  data: new Float32Array(pieces * count * pieceLength),
-  count,
-});
+export const sizeOfSlots = ({ pieces, pieceLength }: PieceLayout, count: number): number => pieces * count * pieceLength;
 
 /** Copies vector `from` of one tensor to place `to` of another. */
 export function moveVector({ pieces, pieceLength }: PieceLayout, source: Slots, from: number, target: Slots, to: number): void {
@@ -48,11 +45,13 @@ export function writePart({ pieceLength }: PieceLayout, part: Numbers, offset: n
   }
 }
 
-/** The vector at place `from`; of a tensor with one vector a view and no copy. */
-export function vectorAt(layout: PieceLayout, source: Slots, from: number): Float32Array {
-  const { size } = layout;
-  if (source.count === 1 && source.data instanceof Float32Array) return source.data.subarray(0, size);
-  const whole = slotsFor(layout, 1);
-  moveVector(layout, source, from, whole, 0);
-  return whole.data.subarray(0, size);
+/** A copy of the vector at place `from`. */
+export function vectorAt({ size, pieces, pieceLength }: PieceLayout, source: Slots, from: number): Float32Array {
+  const whole = new Float32Array(size);
+  for (let piece = 0; piece < pieces; piece++) {
+    const start = (piece * source.count + from) * pieceLength;
+    const length = Math.min(pieceLength, size - piece * pieceLength);
+    whole.set(source.data.subarray(start, start + length), piece * pieceLength);
+  }
+  return whole;
 }

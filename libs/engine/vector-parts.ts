@@ -1,23 +1,28 @@
 import type { Block } from '#math/vector-space.js';
 import { output, type DeviceTensor, type Executor } from './executor.js';
-import type { ExecutorSpace } from './executor-space.js';
+import type { ExecutorSpace, HostSlots } from './executor-space.js';
 import { PartSums, uploadParts, type ParameterLayout, type Parts } from './parameter-layout.js';
-import { slotsFor, vectorAt, writePart } from './piece-layout.js';
+import { moveVector, writePart } from './piece-layout.js';
 
 type Tensors<T> = Readonly<Record<string, T>>;
 
 /** Vectors of a space as tensors of the parameters' shapes, and back. */
 export interface VectorParts<T extends DeviceTensor> {
-  /** For each vector its part for each parameter; the caller releases them. */
-  split(block: Block): Promise<readonly (readonly T[])[]>;
+  split(block: Block): Promise<SplitVectors<T>>;
   /** Sums of so many vectors, which come in parts. */
   sums(vectors: number): VectorSums<T>;
   close(): Promise<void>;
 }
 
+export interface SplitVectors<T> {
+  /** For each vector its part for each parameter. */
+  readonly vectors: readonly (readonly T[])[];
+  release(): void;
+}
+
 export interface VectorSums<T> {
-  /** Where outputs of these names may be written, when that saves a copy. */
-  into?(names: readonly string[]): Readonly<Record<string, Float32Array>>;
+  /** Where the outputs of these names for vector k may be written, when that saves a copy. */
+  into?(k: number, names: readonly string[]): Readonly<Record<string, Float32Array>>;
   /** Adds the outputs of these names, one for each parameter, to vector k. Does not release them. */
   add(k: number, outputs: Tensors<T>, names: readonly string[]): Promise<void>;
   /** The sums times a factor, as a block. */
@@ -34,53 +39,104 @@ export function hostParts<T extends DeviceTensor>(
   return {
     close: async () => {},
     split: async (block) => {
+      const copies: HostSlots[] = [];
       const vectors: Float32Array[] = [];
       for (const { tensor, count } of space.of(block).runs) {
-        const slots = { data: await executor.download(tensor), count };
-        for (let i = 0; i < count; i++) vectors.push(vectorAt(space.layout, slots, i));
+        const data = await executor.download(tensor);
+        if (count === 1 && data instanceof Float32Array) vectors.push(data);
+        else {
+          for (let i = 0; i < count; i++) {
+            const copy = space.slots(1);
+            moveVector(space.layout, { data, count }, i, copy, 0);
+            copies.push(copy);
+            vectors.push(copy.data);
+          }
+        }
       }
-      return vectors.map((vector) => {
-        const parts = uploadParts(executor, parameters, vector, places);
-        return places.map((place) => output(parts, place));
+      const parts = vectors.map((vector) => {
+        const tensors = uploadParts(executor, parameters, vector, places);
+        return places.map((place) => output(tensors, place));
       });
-    },
-    sums: (vectors) => {
-      const sums = Array.from({ length: vectors }, () => new PartSums());
-      // A single vector lies in its block as it is: the first outputs need not be copied there.
-      const slots = vectors === 1 ? slotsFor(space.layout, 1) : undefined;
-      const places = slots && parameters.map(({ offset, size }) => slots.data.subarray(offset, offset + size));
       return {
-        ...(places && {
-          into: (names: readonly string[]) => Object.fromEntries(names.map((name, i) => [name, places[i]!])),
-        }),
-        add: async (k, outputs, names) =>
-          sums[k]!.add(await Promise.all(names.map((name) => executor.download(output(outputs, name))))),
-        finish: async (factor) => {
-          const parts = sums.map((sum) => sum.parts);
-          const isThere = places?.every(({ buffer, byteOffset }, i) => {
-            const part = parts[0]?.[i];
-            return part?.buffer === buffer && part.byteOffset === byteOffset;
-          });
-          if (slots === undefined || isThere !== true) return joinParts(space, parameters, parts, factor);
-          if (factor !== 1) for (let i = 0; i < slots.data.length; i++) slots.data[i]! *= factor;
-          return space.fromSlots(slots);
+        vectors: parts,
+        release: () => {
+          for (const part of parts.flat()) executor.release(part);
+          for (const copy of copies) space.giveBack(copy);
         },
       };
     },
+    sums: (vectors) => new HostSums(executor, space, parameters, vectors),
   };
 }
 
-/** From the parts of each vector on the host, times a factor. */
+/** Of the first chunk as they come, each vector by itself; in double precision when there are more chunks. */
+class HostSums<T extends DeviceTensor> implements VectorSums<T> {
+  readonly #executor: Executor<T>;
+  readonly #space: ExecutorSpace<T>;
+  readonly #parameters: ParameterLayout;
+  readonly #vectors: readonly HostSlots[];
+  readonly #begun = new Set<number>();
+  readonly #sums = new Map<number, PartSums>();
+
+  constructor(executor: Executor<T>, space: ExecutorSpace<T>, parameters: ParameterLayout, vectors: number) {
+    this.#executor = executor;
+    this.#space = space;
+    this.#parameters = parameters;
+    this.#vectors = Array.from({ length: vectors }, () => space.slots(1));
+  }
+
+  into(k: number, names: readonly string[]): Readonly<Record<string, Float32Array>> {
+    if (this.#begun.has(k)) return {};
+    const places = this.#partsOf(k);
+    return Object.fromEntries(names.map((name, i) => [name, places[i]!]));
+  }
+
+  async add(k: number, outputs: Tensors<T>, names: readonly string[]): Promise<void> {
+    const parts = await Promise.all(names.map((name) => this.#executor.download(output(outputs, name))));
+    if (!this.#begun.has(k)) {
+      this.#begun.add(k);
+      this.#write(k, parts);
+      return;
+    }
+    let sum = this.#sums.get(k);
+    if (sum === undefined) {
+      sum = new PartSums();
+      sum.add(this.#partsOf(k));
+      this.#sums.set(k, sum);
+    }
+    sum.add(parts);
+  }
+
+  async finish(factor: number): Promise<Block> {
+    for (const [k, { parts }] of this.#sums) this.#write(k, parts);
+    if (factor !== 1) for (const { data } of this.#vectors) for (let i = 0; i < data.length; i++) data[i]! *= factor;
+    return this.#space.fromSlots(...this.#vectors);
+  }
+
+  #partsOf(k: number): Float32Array[] {
+    const { data } = this.#vectors[k]!;
+    return this.#parameters.map(({ offset, size }) => data.subarray(offset, offset + size));
+  }
+
+  #write(k: number, parts: Parts): void {
+    const { data } = this.#vectors[k]!;
+    for (const [i, { offset }] of this.#parameters.entries()) {
+      const part = parts[i]!;
+      const isThere = part.buffer === data.buffer && part.byteOffset === data.byteOffset + offset * data.BYTES_PER_ELEMENT;
+      if (!isThere) data.set(part, offset);
+    }
+  }
+}
+
+/** From the parts of each vector on the host. */
 export function joinParts<T extends DeviceTensor>(
   space: ExecutorSpace<T>,
   parameters: ParameterLayout,
   vectors: readonly Parts[],
-  factor = 1,
 ): Block {
-  const slots = slotsFor(space.layout, vectors.length);
+  const slots = space.slots(vectors.length);
   for (const [k, parts] of vectors.entries()) {
     for (const [i, { offset }] of parameters.entries()) writePart(space.layout, parts[i]!, offset, slots, k);
   }
-  if (factor !== 1) for (let i = 0; i < slots.data.length; i++) slots.data[i]! *= factor;
   return space.fromSlots(slots);
 }

@@ -12,6 +12,7 @@ import type { GradientValues } from './gradient.js';
 import type { Graph, LinearizedGraph, TangentGraph } from './graph.js';
 import { collected } from './linear-forms.js';
 import type { Value } from './op.js';
+import { oriented } from './orient.js';
 import { inputsOf } from './queries.js';
 import { spatialFirst } from './spatial-first/spatial-first.js';
 
@@ -58,10 +59,10 @@ export function separate(
   ).map((value, i) => ({ name: `product/${nameOf(primal.parameters[i] ?? value)}`, value }));
   const { graph, kept } = cutTangent(products, isTangent);
   const { outputs, names } = gradientOutputs(primal);
-  return {
+  return oriented({
     primal: { graph: builder.build([...outputs, ...kept]), ...names, kept: kept.map(({ name }) => name) },
     tangent: { graph, vectors: [vectors.map(nameOf)], products: [products.map(({ name }) => name)] },
-  };
+  });
 }
 
 interface Cut {
