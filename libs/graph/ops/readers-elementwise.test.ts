@@ -1,40 +1,20 @@
-/** Each ONNX operator that is read as elementwise ops, reductions or choices computes what ONNX Runtime makes of it itself. */
-import * as ort from 'onnxruntime-node';
-import { describe, expect, it } from 'vitest';
-import { exportOnnx } from '../onnx/export.js';
-import { importOnnx } from '../onnx/import.js';
-import { attributeType, elementType, encodeModel } from '../onnx/proto.js';
-import { referenceTensor } from '../reference-tensor.js';
-import type { ReferenceTensor } from '../reference-tensor.js';
-import { runReference } from '../run-reference.js';
-
-type Tensor = readonly [dims: readonly number[], values: readonly number[]];
-type Kind = 'float' | 'int64' | 'bool';
-
-/** An input: numbers that are fed (and cast, where `as` says so), or a constant of the file. */
-interface Input {
-  readonly fed?: Tensor;
-  readonly as?: Kind;
-  readonly constant?: Tensor;
-}
-
-interface Operator {
-  readonly op: string;
-  readonly case?: string;
-  readonly opset?: number;
-  readonly domain?: string;
-  readonly inputs: readonly (Input | undefined)[];
-  readonly ints?: Readonly<Record<string, number | readonly number[]>>;
-  readonly floats?: Readonly<Record<string, number>>;
-  readonly texts?: Readonly<Record<string, string>>;
-}
+/** Each ONNX operator that is read as elementwise ops or choices computes what ONNX Runtime makes of it itself. */
+import { elementType } from '../onnx/proto.js';
+import {
+  constant,
+  describeAsRead,
+  edges,
+  fed,
+  numberOf,
+  positive,
+  unary,
+  wholes,
+  type Input,
+  type Operator,
+  type Tensor,
+} from '../testing/operator-beside-ort.js';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
-/** Zeros of both signs, halves, bounds, a tie, infinities and NaN among plain numbers. */
-const edges: Tensor = [
-  [3, 6],
-  [0, -0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2.5, 3, -3, 0.2, inf, -inf, nan, 4.7, -6.3, 30],
-];
 const plain: Tensor = [
   [2, 3],
   [0.3, -1.2, 0.7, 2.1, -0.4, 0.9],
@@ -43,19 +23,11 @@ const small: Tensor = [
   [2, 3],
   [0.3, -0.2, 0.7, 0.99, -0.4, 0],
 ];
-const positive: Tensor = [
-  [2, 3],
-  [0.3, 1.2, 0.7, 2.1, 1, 0],
-];
 const others: Tensor = [
   [3, 6],
   [0, 1, 0.5, -0.25, 2, -1, nan, -2, 2.5, 2, -3, 0.4, inf, -inf, 1, -4.7, 2, 3],
 ];
 const row: Tensor = [[6], [1, -1, 0.5, 0, 3, nan]];
-const wholes: Tensor = [
-  [2, 4],
-  [7, -7, 7, -7, 6, 0, -1, 5],
-];
 const divisors: Tensor = [
   [2, 4],
   [2, 2, -2, -2, 3, 5, 4, -5],
@@ -68,20 +40,7 @@ const others4: Tensor = [
   [2, 4],
   [1, 1, 0, 0, 1, 0, 1, 0],
 ];
-const cube: Tensor = [
-  [2, 3, 2],
-  [0.3, -1.2, 0.7, 2.1, 2.1, 0.9, -3, 0, 0.1, 0, 4, -0.2],
-];
 
-const fed = (tensor: Tensor, as: Kind = 'float'): Input => ({ fed: tensor, as });
-const constant = (...values: readonly number[]): Input => ({ constant: [[values.length], values] });
-const numberOf = (value: number): Input => ({ constant: [[], [value]] });
-const axesOf = (...axes: readonly number[]): Input => ({ constant: [[axes.length], axes], as: 'int64' });
-const unary = (op: string, tensor: Tensor = edges, more: Partial<Operator> = {}): Operator => ({
-  op,
-  inputs: [fed(tensor)],
-  ...more,
-});
 const binary = (op: string, a: Input, b: Input, more: Partial<Operator> = {}): Operator => ({ op, inputs: [a, b], ...more });
 
 const activations: readonly Operator[] = [
@@ -204,158 +163,6 @@ const comparisons: readonly Operator[] = [
   { op: 'CastLike', opset: 15, inputs: [fed(plain), fed(wholes, 'int64')] },
 ];
 
-const sums = [
-  'ReduceSum',
-  'ReduceMean',
-  'ReduceMax',
-  'ReduceMin',
-  'ReduceProd',
-  'ReduceL1',
-  'ReduceL2',
-  'ReduceSumSquare',
-  'ReduceLogSumExp',
-];
-const reductions: readonly Operator[] = [
-  ...sums.flatMap((op): Operator[] => [
-    unary(op, cube, { case: 'all axes, kept' }),
-    unary(op, cube, { case: 'axes as an attribute', opset: 11, ints: { axes: [-1, 1], keepdims: 0 } }),
-    { op, case: 'axes as an input', opset: 18, inputs: [fed(cube), axesOf(1)], ints: { keepdims: 0 } },
-    { op, case: 'no axes, which is all', opset: 18, inputs: [fed(cube), axesOf()], ints: { keepdims: 0 } },
-    unary(
-      op,
-      [
-        [2, 1],
-        [-3, 2],
-      ],
-      { case: 'one element', opset: 11, ints: { axes: [1], keepdims: 0 } },
-    ),
-  ]),
-  ...['ReduceSum', 'ReduceMax', 'ReduceProd'].map((op): Operator => ({
-    op,
-    case: 'no axes, which is nothing',
-    opset: 18,
-    inputs: [fed(cube), axesOf()],
-    ints: { noop_with_empty_axes: 1 },
-  })),
-  ...['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd'].map((op): Operator => ({
-    op,
-    case: 'whole numbers',
-    opset: 18,
-    inputs: [fed(wholes, 'int64'), axesOf(1)],
-  })),
-  { op: 'ReduceLogSum', opset: 18, inputs: [fed(positive), axesOf(1)] },
-  unary(
-    'ReduceLogSumExp',
-    [
-      [2, 2],
-      [1000, 999, -1000, -1000],
-    ],
-    { case: 'large numbers', opset: 11, ints: { axes: [1] } },
-  ),
-  unary('ReduceMax', edges, { case: 'edges', opset: 11, ints: { axes: [0] } }),
-  ...['ArgMax', 'ArgMin'].flatMap((op) => [
-    unary(op, cube, { ints: { axis: 1 } }),
-    unary(op, cube, { case: 'without the axis', ints: { axis: -1, keepdims: 0 } }),
-  ]),
-];
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-function initializerOf(name: string, [dims, values]: Tensor, as: Kind = 'float'): Record<string, unknown> {
-  const data = { float: { floatData: values }, int64: { int64Data: values }, bool: { int32Data: values } };
-  return { name, dims, dataType: elementType[as], ...data[as] };
-}
-
-/** The operator between casts: numbers go in and come out. A free axis, of one example, is in front of the first input. */
-function modelOf({ op, opset = 17, domain = '', inputs, ints = {}, floats = {}, texts = {} }: Operator): Uint8Array {
-  const node: Record<string, unknown>[] = [];
-  const initializer: Record<string, unknown>[] = [];
-  const input: Record<string, unknown>[] = [];
-  const cast = (from: string, to: string, kind: Kind): void => {
-    node.push({
-      opType: 'Cast',
-      input: [from],
-      output: [to],
-      attribute: [{ name: 'to', type: attributeType.int, i: elementType[kind] }],
-    });
-  };
-  const names = inputs.map((given, i) => {
-    const name = `x${i}`;
-    if (given?.constant) initializer.push(initializerOf(name, given.constant, given.as));
-    if (!given?.fed) return given ? name : '';
-    const dim = [...(i === 0 ? [{ dimParam: 'batch' }] : []), ...given.fed[0].map((size) => ({ dimValue: size }))];
-    input.push({ name, type: { tensorType: { elemType: elementType.float, shape: { dim } } } });
-    if (given.as === undefined || given.as === 'float') return name;
-    cast(name, `${name}/cast`, given.as);
-    return `${name}/cast`;
-  });
-  const attribute = [
-    ...Object.entries(ints).map(([name, value]) =>
-      typeof value === 'number' ? { name, type: attributeType.int, i: value } : { name, type: attributeType.ints, ints: value },
-    ),
-    ...Object.entries(floats).map(([name, f]) => ({ name, type: attributeType.float, f })),
-    ...Object.entries(texts).map(([name, text]) => ({ name, type: 3, s: bytesOf(text) })),
-  ];
-  node.push({ opType: op, domain, name: 'it', input: names, output: ['result'], attribute });
-  cast('result', 'y', 'float');
-  const output = [{ name: 'y', type: { tensorType: { elemType: elementType.float } } }];
-  const opsetImport = [
-    { domain: '', version: opset },
-    { domain: 'com.microsoft', version: 1 },
-  ];
-  return encodeModel({ irVersion: 8, opsetImport, graph: { name: 'one', node, initializer, input, output } });
-}
-
-const inputsOf = ({ inputs }: Operator): Record<string, ReferenceTensor> =>
-  Object.fromEntries(
-    inputs.flatMap((input, i) => {
-      if (!input?.fed) return [];
-      const [dims, values] = input.fed;
-      return [[`x${i}`, referenceTensor(i === 0 ? [1, ...dims] : dims, values)] as const];
-    }),
-  );
-
-async function inOrt(bytes: Uint8Array, inputs: Record<string, ReferenceTensor>): Promise<ort.Tensor> {
-  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
-  const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [
-    name,
-    new ort.Tensor('float32', Float32Array.from(data), [...shape]),
-  ]);
-  const { y } = await session.run(Object.fromEntries(feeds));
-  await session.release();
-  if (y === undefined) throw new Error('The graph gave no result');
-  return y;
-}
-
-/** Each number by itself: an infinite one must not excuse the others. */
-function wrong(actual: ArrayLike<number>, expected: ArrayLike<number>): string[] {
-  return Array.from(expected).flatMap((x, i) => {
-    const a = actual[i] ?? 'nothing';
-    const same =
-      typeof a === 'number' && (Object.is(a, x) || Math.abs(a - x) <= 3e-6 * Math.max(1, Math.abs(Number.isFinite(x) ? x : 0)));
-    return same ? [] : [`[${i}] ${a} for ${x}`];
-  });
-}
-
-describe.each([
-  ['activations', activations],
-  ['arithmetic', arithmetic],
-  ['comparisons and choices', comparisons],
-  ['reductions', reductions],
-])('%s are read as what ONNX Runtime computes', (_, operators) => {
-  it.each(operators.map((operator) => [`${operator.op} - ${operator.case ?? 'plain'}`, operator] as const))(
-    '%s',
-    async (_name, operator) => {
-      const bytes = modelOf(operator);
-      const inputs = inputsOf(operator);
-      const expected = await inOrt(bytes, inputs);
-      const graph = importOnnx(bytes, { parameters: Object.keys(inputs).slice(1) });
-      const { y } = runReference(graph, inputs);
-      expect(y?.shape).toEqual(expected.dims);
-      expect(wrong(y?.data ?? [], expected.data as Float32Array)).toEqual([]);
-      // Written again it is still the same.
-      const again = await inOrt(exportOnnx(graph), inputs);
-      expect(wrong(again.data as Float32Array, expected.data as Float32Array)).toEqual([]);
-    },
-  );
-});
+describeAsRead('activations', activations);
+describeAsRead('arithmetic', arithmetic);
+describeAsRead('comparisons and choices', comparisons);

@@ -3,8 +3,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attachLoss } from '../attach-loss.js';
-import { GraphError, UnknownOp, UnsupportedModel } from '../errors.js';
-import type { Graph } from '../graph.js';
 import { linearize } from '../linearize.js';
 import { mixesExamples } from '../mixes-examples.js';
 import { parametersOf } from '../queries.js';
@@ -14,22 +12,12 @@ import { referenceLinearization } from '../testing/hessian.js';
 import { differences, randomTensor, uniform } from '../testing/numbers.js';
 import { importTfjs } from './import-model.js';
 import type { GraphModelOptions } from './graph-model.js';
-import { GraphFile, flag, float, int, ints, text, texts, type } from './testing/graph-files.js';
+import { dense, namesOf, read } from './testing/dense-file.js';
+import { GraphFile, flag, float, int, ints, text, texts } from './testing/graph-files.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
-
-const read = (file: GraphFile, options: GraphModelOptions = {}): Graph =>
-  importTfjs(JSON.stringify(file.json()), { external: () => file.bytes, ...options });
-const namesOf = (graph: Graph): string[] => parametersOf(graph).map(({ name }) => name);
-
-function dense(): GraphFile {
-  const file = new GraphFile();
-  const hidden = file.node('MatMul', [file.placeholder('x', [-1, 4]), file.weight('w1', [4, 3])], {}, 'hidden');
-  file.node('BiasAdd', [file.node('Tanh', [hidden]), file.weight('b1', [3])], {}, 'y');
-  return file;
-}
 
 describe('a GraphModel and a LayersModel of one network', () => {
   const L = layers.layers;
@@ -82,93 +70,6 @@ describe('a GraphModel and a LayersModel of one network', () => {
     expect(differences(ours.gradient, theirs.gradient, 1e-12)).toEqual([]);
     const v = ours.gradient.map(uniform(9));
     expect(differences(ours.multiply(v), theirs.multiply(v), 1e-11)).toEqual([]);
-  });
-});
-
-describe('parameters of a GraphModel', () => {
-  it('are all weights with their values, without single numbers and running statistics', () => {
-    const file = dense();
-    const [mean, variance] = [file.node('Identity', [file.weight('mean', [3])]), file.weight('variance', [3], [1, 2, 3])];
-    const scaled = file.node('Mul', ['y', file.number(2)]);
-    const four = file.node('Reshape', [scaled, file.wholes(-1, 1, 1, 3)]);
-    file.node('FusedBatchNormV3', [four, file.weight('scale', [3]), file.weight('offset', [3]), mean, variance], {
-      is_training: flag(false),
-      epsilon: float(0.1),
-    });
-    const graph = read(file);
-    expect(namesOf(graph)).toEqual(['w1', 'b1', 'scale', 'offset']);
-    expect(parametersOf(graph)[1]?.initial).toEqual(Float32Array.from(file.weights[1]!.data));
-  });
-
-  it('are those that are listed, in that order; the others are constants', () => {
-    expect(namesOf(read(dense(), { parameters: ['b1', 'w1'] }))).toEqual(['b1', 'w1']);
-    expect(namesOf(read(dense(), { parameters: ['w1'] }))).toEqual(['w1']);
-    expect(() => read(dense(), { parameters: ['w2'] })).toThrow(UnsupportedModel);
-  });
-
-  it('need no values in the file, but constants do', () => {
-    const none = { external: undefined };
-    expect(namesOf(read(dense(), none))).toEqual(['w1', 'b1']);
-    expect(parametersOf(read(dense(), none))[0]?.initial).toBeUndefined();
-    expect(() => read(dense(), { ...none, parameters: ['w1'] })).toThrow(
-      expect.objectContaining({ field: 'node b1', message: expect.stringContaining('not with the model') }),
-    );
-  });
-});
-
-describe('weights of a GraphModel', () => {
-  const withManifest = (file: GraphFile, manifest: unknown): string =>
-    JSON.stringify({ ...file.json(), weightsManifest: manifest });
-
-  it('may be inside of model.json', () => {
-    const file = dense();
-    const [group] = file.json().weightsManifest;
-    const path = `data:application/octet-stream;base64,${Buffer.from(file.bytes).toString('base64')}`;
-    const graph = importTfjs(withManifest(file, [{ ...group, paths: [path] }]));
-    expect(parametersOf(graph)).toEqual(parametersOf(read(file)));
-  });
-
-  it.each([
-    ['uint8', { dtype: 'uint8', scale: 0.5, min: -1 }, Uint8Array.of(0, 2, 255), [-1, 0, 126.5]],
-    ['uint16', { dtype: 'uint16', scale: 0.25, min: 1 }, new Uint8Array(Uint16Array.of(0, 4, 40_000).buffer), [1, 2, 10_001]],
-    ['float16', { dtype: 'float16' }, new Uint8Array(Uint16Array.of(0x3c00, 0xc000, 0x3800).buffer), [1, -2, 0.5]],
-  ])('quantised to %s are read', (_, quantization, bytes, expected) => {
-    const file = dense();
-    const weights = [
-      { name: 'w1', shape: [4, 3], dtype: 'float32' },
-      { name: 'b1', shape: [3], dtype: 'float32', quantization },
-    ];
-    const all = new Uint8Array([...new Uint8Array(48), ...bytes]);
-    const graph = importTfjs(withManifest(file, [{ paths: ['a'], weights }]), { external: () => all });
-    expect(Array.from(parametersOf(graph)[1]?.initial ?? [])).toEqual(expected);
-  });
-
-  it.each([
-    ['too few bytes', [{ paths: ['a'], weights: [{ name: 'w1', shape: [400, 3], dtype: 'float32' }] }], 'weightsManifest w1'],
-    ['texts', [{ paths: ['a'], weights: [{ name: 'w1', shape: [1], dtype: 'string' }] }], 'weightsManifest w1'],
-    [
-      'a size that nobody has',
-      [{ paths: ['a'], weights: [{ name: 'w1', shape: [2 ** 30, 2 ** 30], dtype: 'float32' }] }],
-      'weightsManifest w1',
-    ],
-    ['what is not base64', [{ paths: ['data:;base64,?'], weights: [] }], 'weightsManifest'],
-    ['another manifest', [{ paths: 'a' }], 'weightsManifest.0.paths'],
-    ['a constant that is not listed', [], 'node w1'],
-  ])('with %s are refused', (_, manifest, field) => {
-    const file = dense();
-    const read = () => importTfjs(withManifest(file, manifest), { external: () => file.bytes });
-    expect(read).toThrow(UnsupportedModel);
-    expect(read).toThrow(expect.objectContaining({ field }));
-  });
-
-  it('are looked for beside the file only', () => {
-    const file = dense();
-    const asked: string[] = [];
-    const [group] = file.json().weightsManifest;
-    const external = (path: string): undefined => void asked.push(path);
-    for (const path of ['../a', '/a', 'a/../../b', 'http://a/b', 'fine/a'])
-      importTfjs(withManifest(file, [{ ...group, paths: [path] }]), { external });
-    expect(asked).toEqual(['fine/a']);
   });
 });
 
@@ -266,95 +167,6 @@ describe('a GraphModel', () => {
       return runReference(graph, { ...Object.fromEntries(given), x: data })[graph.outputs[0]!.name]?.data;
     });
     expect(differences(a, b, 1e-12)).toEqual([]);
-  });
-
-  it('names an operator that is not known', () => {
-    const file = dense();
-    file.node('Reluu6', ['y'], {}, 'strange');
-    expect(() => read(file)).toThrow(UnknownOp);
-    const expected = { code: 'UNKNOWN_OP', node: 'strange', op: 'Reluu6', domain: 'tensorflow', field: 'node strange' };
-    expect(() => read(file)).toThrow(expect.objectContaining({ ...expected, nearest: expect.arrayContaining(['Relu6']) }));
-  });
-
-  const broken: readonly (readonly [string, (file: GraphFile) => unknown, string])[] = [
-    [
-      'a fused operator that is not known',
-      (f) => f.node('_FusedMatMul', ['y', f.weight('w', [3, 2])], { fused_ops: texts('Gelu') }, 'n'),
-      'Gelu',
-    ],
-    ['a layout that is not known', (f) => f.node('BiasAdd', ['y', 'b1'], { data_format: text('NDHWC') }, 'n'), 'NDHWC'],
-    [
-      'a padding that is not known',
-      (f) => f.node('MaxPool', [f.node('Reshape', ['y', f.wholes(-1, 1, 3, 1)])], { padding: text('ODD') }, 'n'),
-      'ODD',
-    ],
-    [
-      'an attribute of another type',
-      (f) => f.node('MatMul', ['y', f.weight('w', [3, 2])], { transpose_a: { b: 'x' } }, 'n'),
-      'transpose_a',
-    ],
-    ['a missing input', (f) => f.node('Sub', ['y'], {}, 'n'), 'missing'],
-    ['a missing result', (f) => f.node('Relu', ['y:3'], {}, 'n'), "output 3 of 'y'"],
-    ['shapes that do not fit', (f) => f.node('MatMul', ['y', f.weight('w', [4, 2])], {}, 'n'), 'MatMul'],
-    [
-      'sizes that depend on data',
-      (f) => f.node('Reshape', ['y', f.node('Cast', ['y'], { DstT: type('DT_INT32') })], {}, 'n'),
-      'not known',
-    ],
-    ['an axis that is not there', (f) => f.node('Sum', ['y', f.wholes(5)], {}, 'n'), 'Axis 5'],
-    ['a cast to what is not known', (f) => f.node('Cast', ['y'], { DstT: type('DT_STRING') }, 'n'), 'DT_STRING'],
-  ];
-  it.each(broken)('with %s is refused at its node', (_, spoil, problem) => {
-    const file = dense();
-    spoil(file);
-    expect(() => read(file)).toThrow(UnsupportedModel);
-    expect(() => read(file)).toThrow(expect.objectContaining({ field: 'node n', message: expect.stringContaining(problem) }));
-  });
-
-  it('that is damaged somewhere gives an error of a model, or another model', () => {
-    const file = dense();
-    const parts = file.node(
-      'Split',
-      [file.whole(1), file.node('Pad', ['y', file.weight('pads', [2, 2], [0, 0, 1, 2], 'int32')])],
-      {
-        num_split: int(3),
-      },
-    );
-    const size = file.node('StridedSlice', [file.node('Shape', ['y']), file.wholes(0), file.wholes(1), file.wholes(1)]);
-    const shape = file.node('ConcatV2', [size, file.wholes(2, 1), file.whole(0)], { N: int(2) });
-    file.node('Sum', [file.node('Reshape', [`${parts}:1`, shape]), file.wholes(2)], { keep_dims: flag(true) });
-    const whole = JSON.stringify(file.json());
-    const next = uniform(11);
-    const pick = (count: number): number => Math.floor((next() + 1) * 0.5 * count) % count;
-    const strange = ['null', '-1', '1e99', '"x"', '[]', '{}', '"y"', '"-3"', '2147483648', 'true'];
-    const values = [...whole.matchAll(/"[^"]*"(?!:)|-?\d+(?:\.\d+)?|true|false/g)];
-    const errors: unknown[] = [];
-    for (let i = 0; i < 400; i++) {
-      const { 0: old, index } = values[pick(values.length)]!;
-      const text = whole.slice(0, index) + strange[pick(strange.length)] + whole.slice(index + old.length);
-      try {
-        importTfjs(text, { external: () => file.bytes });
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    expect(errors.filter((error) => !(error instanceof GraphError))).toEqual([]);
-    expect(errors.length).toBeGreaterThan(100);
-  });
-
-  it('that goes in a circle is refused', () => {
-    const file = dense();
-    file.nodes.push({ name: 'a', op: 'Relu', input: ['b'], attr: {} }, { name: 'b', op: 'Relu', input: ['a'], attr: {} });
-    expect(() => read(file, { outputs: ['a'] })).toThrow(/depends on itself/);
-  });
-
-  it.each([
-    ['nodes of another form', { modelTopology: { node: [{ op: 'Relu' }] } }],
-    ['no nodes', { modelTopology: { node: [] } }],
-    ['two nodes of one name', { modelTopology: { node: [1, 2].map(() => ({ name: 'a', op: 'NoOp' })) } }],
-    ['no topology', {}],
-  ])('with %s is refused', (_, rest) => {
-    expect(() => importTfjs(JSON.stringify({ format: 'graph-model', ...rest }))).toThrow(UnsupportedModel);
   });
 
   it('takes nodes in any order, and control inputs as no values', () => {

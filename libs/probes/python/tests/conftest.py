@@ -7,6 +7,9 @@ from fake_service import FakeService
 
 from stagewatch import sender
 
+# Their assertions are to show the values too.
+pytest.register_assert_rewrite("attached_loop", "torch_training")
+
 
 @pytest.fixture
 def service():

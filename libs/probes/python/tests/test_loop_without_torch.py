@@ -1,33 +1,18 @@
-"""A hand-written loop against the double: what arrives, in which order, and what a fault of the service does."""
+"""A hand-written loop against the double: what arrives, and in which order."""
 
 from __future__ import annotations
 
 import math
-import os
-import socket
 import threading
 import time
 
 import numpy as np
 import pytest
-from fake_service import FakeService
+from attached_loop import assert_sound, attach
 
 import stagewatch
 from stagewatch import pipeline as pipeline_module
-from stagewatch import sender as sender_module
 from stagewatch import wire
-
-
-def attach(service, **options):
-    options.setdefault("quiet", True)
-    options.setdefault("name", "test")
-    return stagewatch.attach(None, address=service.address, **options)
-
-
-def assert_sound(service, run=None):
-    """Sequences from 1 without a hole, steps that never decrease."""
-    assert service.out_of_order == []
-    assert sorted(service.records[run or service.only_run()]) == list(range(1, len(service.in_order(run)) + 1))
 
 
 def test_scalars_arrive_once_and_in_order(service):
@@ -97,160 +82,6 @@ def _points_before(service, sequence):
     return found
 
 
-def test_service_away_at_attach_and_in_the_middle(service, caplog):
-    service.stop()
-    run = attach(service, drain_seconds=30)
-    theta = {"w": np.zeros(1000, np.float32)}
-    for step in range(50):
-        run.step(loss=float(step), parameters=theta)
-        theta["w"] += 1
-    assert run.id is None
-    service.start()
-    service.wait_for(lambda: service.points() and service.points()[-1][1] >= 49)
-    service.stop()
-    for step in range(50, 120):
-        run.step(loss=float(step), parameters=theta)
-        theta["w"] += 1
-        time.sleep(0.005)
-    service.start()
-    assert run.finish() is True
-    assert_sound(service)
-    assert [p for p in service.points() if p[0] == "loss.train"] == [("loss.train", s, float(s)) for s in range(120)]
-    for record in service.bodies("snapshot"):
-        assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.step).all()
-    assert service.bodies("gap") == []
-    assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1  # said once, then quiet
-
-
-def test_stream_killed_after_durable_before_acknowledged(service):
-    service.break_stream_after = 3
-    run = attach(service)
-    for step in range(100):
-        run.step(loss=float(step), parameters={"w": np.full(4, step, np.float32)})
-        time.sleep(0.002)
-    assert run.finish()
-    assert_sound(service)
-    assert service.duplicates == 0  # the welcome said where to go on
-    assert [v for n, _, v in service.points() if n == "loss.train"] == [float(s) for s in range(100)]
-
-
-def test_acknowledgements_twice_are_one(service):
-    service.acknowledge_twice = True
-    run = attach(service)
-    for step in range(100):
-        run.step(loss=float(step))
-        time.sleep(0.002)
-    assert run.finish()
-    assert_sound(service)
-
-
-def test_upload_killed_in_a_chunk_goes_on_at_the_durable_offset(service):
-    service.break_upload_after = 150_000
-    run = attach(service)
-    theta = np.random.default_rng(0).standard_normal(100_000).astype(np.float32)
-    run.step(loss=1.0, parameters={"w": theta})
-    assert run.finish()
-    assert_sound(service)
-    assert service.upload_begins[0] == 0 and 150_000 <= service.upload_begins[1] < 400_000
-    assert service.blobs[service.bodies("snapshot")[0].snapshot.blob] == theta.tobytes()
-
-
-def test_credit_window_is_honoured(service, monkeypatch):
-    service.credit = 4096
-    service.acknowledge = False
-    run = attach(service, drain_seconds=30)
-    journal = run._pipeline._journal
-    run.step(loss=0.0)
-    service.wait_for(lambda: service.points())
-    for step in range(1, 200):
-        run.step(loss=float(step))
-        if step % 10 == 0:
-            time.sleep(0.05)  # many small records, some more than the window holds
-        assert journal.in_flight_bytes <= 4096
-    service.wait_for(lambda: journal.pending > 2)
-    service.wait_for(lambda: journal.in_flight_bytes > 500)
-    journal_full = journal.in_flight_bytes
-    run.log({"x" * 190: 1.0, **{f"{i:0190d}": 1.0 for i in range(30)}})  # one record larger than the window
-    time.sleep(0.5)
-    assert journal.in_flight_bytes == journal_full
-    service.acknowledge = True
-    monkeypatch.setattr(sender_module, "ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    assert run.finish()
-    assert_sound(service)
-    assert len([p for p in service.points() if p[0] == "loss.train"]) == 200
-
-
-def test_spool_takes_what_memory_cannot_and_everything_arrives(service, tmp_path, monkeypatch):
-    monkeypatch.setattr("stagewatch.journal.RECORD_MEMORY_BYTES", 10_000)
-    monkeypatch.setattr("stagewatch.snapshots.MAX_BUFFERS", 3)
-    service.stop()
-    run = attach(service, spool_folder=str(tmp_path), drain_seconds=30)
-    run._pipeline._journal._record_memory_bytes = 10_000
-    for step in range(3000):
-        run.step(loss=float(step), parameters={"w": np.full(50_000, step, np.float32)})
-        if step % 20 == 0:
-            time.sleep(0.01)
-    service_files = service.wait_for(lambda: [os.path.join(d, f) for d, _, fs in os.walk(tmp_path) for f in fs])
-    assert service_files and run.status()["spooled_bytes"] > 0
-    service.start()
-    assert run.finish()
-    assert_sound(service)
-    assert [v for n, _, v in service.points() if n == "loss.train"] == [float(s) for s in range(3000)]
-    assert len(service.bodies("snapshot")) > 5
-    for record in service.bodies("snapshot"):
-        assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.step).all()
-    service.wait_for(lambda: not any(fs for _, _, fs in os.walk(tmp_path)))  # nothing left behind
-
-
-def test_when_bounds_are_hit_a_gap_says_how_much(service, tmp_path):
-    service.stop()
-    run = attach(service, spool_folder=str(tmp_path), spool_mib=0, drain_seconds=30)
-    run._pipeline._journal._record_memory_bytes = 3000
-    for step in range(4000):
-        run.step(loss=float(step), parameters={"w": np.full(10, step, np.float32)})
-        if step % 10 == 0:
-            time.sleep(0.002)
-    service.start()
-    service.wait_for(lambda: service.points())
-    time.sleep(0.5)
-    run.step(loss=-1.0)
-    assert run.finish()
-    assert_sound(service)
-    gaps = [record.gap for record in service.bodies("gap")]
-    lost = sum(gap.points for gap in gaps)
-    arrived = len([p for p in service.points() if p[0] == "loss.train"])
-    assert lost > 0 and lost + arrived == 4001
-    assert {gap.reason for gap in gaps} <= {"spool", "memory"}
-
-
-def test_queue_bound_is_counted_too(service, monkeypatch):
-    monkeypatch.setattr("stagewatch.handover.MOST_QUEUED", 100)
-    service.stop()
-    run = attach(service, drain_seconds=30)
-    for step in range(5000):
-        run.step(loss=float(step))
-    service.start()
-    assert run.finish()
-    assert_sound(service)
-    lost = sum(r.gap.points for r in service.bodies("gap"))
-    arrived = len([p for p in service.points() if p[0] == "loss.train"])
-    assert lost > 0 and lost + arrived == 5000
-
-
-def test_a_busy_uploader_skips_snapshots_and_says_so(service, monkeypatch):
-    service.upload_delay_s = 0.05
-    monkeypatch.setattr("stagewatch.snapshots.MAX_BUFFERS", 2)
-    run = attach(service, spool_mib=0)
-    for step in range(60):
-        run.step(loss=1.0, parameters={"w": np.full(20_000, step, np.float32)})
-    assert run.finish()
-    assert_sound(service)
-    skipped = sum(r.gap.snapshots for r in service.bodies("gap"))
-    assert skipped >= 1
-    for record in service.bodies("snapshot"):
-        assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.step).all()
-
-
 def test_control_asks_for_a_snapshot_a_cadence_and_silence(service):
     run = attach(service)
     theta = {"w": np.zeros(2, np.float32)}
@@ -281,40 +112,6 @@ def test_control_asks_for_a_snapshot_a_cadence_and_silence(service):
 def _gaps_of(service):
     steps = [r.step for r in service.bodies("snapshot")]
     return [b - a for a, b in zip(steps, steps[1:])]
-
-
-def test_refused_run_is_said_once_and_training_goes_on(service, caplog):
-    service.refuse = lambda call, message: (
-        {"code": "FORBIDDEN", "status": "PERMISSION_DENIED", "message": "no token"} if call == "AttachRun" else None)
-    run = attach(service, token="x" * 16)
-    for step in range(100):
-        run.step(loss=1.0)
-        time.sleep(0.002)
-    assert run.finish() is False
-    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert len(warnings) == 1 and "FORBIDDEN" in warnings[0] and "STAGEWATCH_TOKEN" in warnings[0]
-    assert service.metadata[0]["authorization"] == "Bearer " + "x" * 16
-
-
-def test_a_refused_record_becomes_a_gap_and_the_rest_arrives(service):
-    def refuse(call, message):
-        if call == "Record" and any(v == 13.0 for v in message.scalars.values):
-            return {"code": "TOO_MANY_METRICS", "status": "RESOURCE_EXHAUSTED", "message": "no", "field": "names"}
-        return None
-
-    service.refuse = refuse
-    service.stop()
-    run = attach(service, drain_seconds=30)
-    for step in range(30):
-        run.step(loss=float(step), parameters={"w": np.zeros(1, np.float32)})
-        time.sleep(0.001)
-    service.start()
-    assert run.finish()
-    assert_sound(service)
-    assert [r.gap.reason for r in service.bodies("gap")] == ["refused"]
-    values = [v for n, _, v in service.points() if n == "loss.train"]
-    lost = service.bodies("gap")[0].gap.points
-    assert len(values) + lost == 30 and 13.0 not in values and lost <= 2
 
 
 def test_resume_takes_up_the_run_and_an_unknown_one_begins_anew(service, caplog):
@@ -376,17 +173,6 @@ def test_nonsense_never_raises(service, caplog):
     assert odd.finish() is False
 
 
-def test_a_dead_service_never_stalls_a_step(tmp_path):
-    """A listening socket that never answers: the worst kind of away."""
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(1)
-        run = stagewatch.attach(None, address=f"127.0.0.1:{deaf.getsockname()[1]}", quiet=True, drain_seconds=0.5)
-        for step in range(2000):
-            run.step(loss=1.0)
-        assert run.finish() is False
-
-
 def test_a_run_that_nobody_holds_ends(service):
     run = attach(service)
     run.step(loss=1.0)
@@ -405,16 +191,3 @@ def test_heartbeats_while_training_is_silent(service, monkeypatch):
     service.wait_for(lambda: len(service.bodies("heartbeat")) >= 2)
     assert run.finish()
     assert_sound(service)
-
-
-def test_no_acknowledgement_is_a_dead_connection(service, monkeypatch):
-    monkeypatch.setattr(sender_module, "ACKNOWLEDGE_TIMEOUT_S", 0.3)
-    service.acknowledge = False
-    run = attach(service, drain_seconds=30)
-    run.step(loss=1.0)
-    service.wait_for(lambda: service.points())
-    time.sleep(0.5)
-    service.acknowledge = True
-    assert run.finish()
-    assert_sound(service)
-    assert [v for _, _, v in service.points()] == [1.0]

@@ -1,0 +1,17 @@
+"""A hand-written loop that is attached to the double, and what must hold of everything it sent."""
+
+from __future__ import annotations
+
+import stagewatch
+
+
+def attach(service, **options):
+    options.setdefault("quiet", True)
+    options.setdefault("name", "test")
+    return stagewatch.attach(None, address=service.address, **options)
+
+
+def assert_sound(service, run=None):
+    """Sequences from 1 without a hole, steps that never decrease."""
+    assert service.out_of_order == []
+    assert sorted(service.records[run or service.only_run()]) == list(range(1, len(service.in_order(run)) + 1))
