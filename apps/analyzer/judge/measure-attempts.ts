@@ -5,9 +5,12 @@ import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } f
 import { stopIfAborted } from '../weather.js';
 import type { Cause } from './outcome.js';
 
-/** A snapshot whose measurement crashed so often, or was begun so often without an end, is poison. */
+/**
+ * A snapshot whose measurement crashed so often, or was begun so often without an end, is poison. The latter is more, since a
+ * busy machine may be slow to measure and quick to be switched off: a snapshot must not be given up for that.
+ */
 const maxCrashes = 3;
-const maxStarts = 8;
+const maxStarts = 32;
 
 interface Attempts {
   readonly position: number;
