@@ -1,18 +1,11 @@
-import { GraphBuilder } from '#graph/builder.js';
-import { add, matmul } from '#graph/emit.js';
-import { concat, sliceAlong } from '#graph/emit/shape.js';
 import type { Graph } from '#graph/index.js';
 import { normalVector } from '#math/random.js';
 import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
 import { ArrayPool } from './array-pool.js';
+import { DeviceBlock, type Run } from './device-block.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
-
-/** Neighbouring vectors in one tensor. */
-export interface Run<T extends DeviceTensor> {
-  readonly tensor: T;
-  readonly count: number;
-}
+import { combination, gathering, innerProducts } from './space-graphs.js';
 
 interface Located<T extends DeviceTensor> {
   readonly run: Run<T>;
@@ -24,26 +17,6 @@ export type HostSlots = Slots & { readonly data: Float32Array };
 function zeros(slots: HostSlots): HostSlots {
   slots.data.fill(0);
   return slots;
-}
-
-/** Vectors in one or several tensors, which blocks may share. */
-export class DeviceBlock<T extends DeviceTensor> implements Block {
-  readonly count: number;
-  #runs: readonly Run<T>[];
-
-  constructor(runs: readonly Run<T>[]) {
-    this.#runs = runs;
-    this.count = runs.reduce((sum, run) => sum + run.count, 0);
-  }
-
-  get runs(): readonly Run<T>[] {
-    return this.#runs;
-  }
-
-  /** The same vectors, elsewhere. */
-  moveTo(runs: readonly Run<T>[]): void {
-    this.#runs = runs;
-  }
 }
 
 /**
@@ -267,6 +240,11 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     return this.#share(runs);
   }
 
+  /** The same vectors once more, which stay where they are until this one is released too. */
+  held(block: Block): DeviceBlock<T> {
+    return this.#share(this.of(block).runs);
+  }
+
   /** Slots that became no block. */
   giveBack({ data }: HostSlots): void {
     this.#pool.give(data);
@@ -306,54 +284,4 @@ function firstToMerge(runs: readonly { readonly count: number }[]): number {
   let tail = runs.at(-1)?.count ?? 0;
   while (first > 0 && runs[first - 1]!.count < 2 * tail) tail += runs[--first]!.count;
   return first < runs.length - 1 ? first : runs.length;
-}
-
-/** Vectors of some tensors side by side in a new one. */
-function gathering(
-  { pieces, pieceLength }: PieceLayout,
-  counts: readonly number[],
-  places: readonly (readonly [number, number])[],
-) {
-  return {
-    key: `gather ${counts.join()} ${places.join(' ')}`,
-    graph: (): Graph => {
-      const builder = new GraphBuilder();
-      const runs = counts.map((count, i) =>
-        builder.input({ name: `run/${i}`, role: 'data', dtype: 'float32', shape: [pieces, count, pieceLength] }),
-      );
-      const parts = places.map(([run, from]) => sliceAlong(builder, runs[run]!, 1, from, 1));
-      const value = parts.length === 1 ? parts[0]! : concat(builder, parts, 1);
-      return builder.build([{ name: 'result', value }]);
-    },
-  };
-}
-
-/** `result[piece, i, j]`: inner products of the pieces of vector i of `left` and vector j of `right`. */
-function innerProducts({ pieces, pieceLength }: PieceLayout, left: number, right: number) {
-  return {
-    key: `gram ${left} ${right}`,
-    graph: (): Graph => {
-      const builder = new GraphBuilder();
-      const input = (name: string, count: number) =>
-        builder.input({ name, role: 'data', dtype: 'float32', shape: [pieces, count, pieceLength] });
-      const value = matmul(builder, input('left', left), input('right', right), { transB: true });
-      return builder.build([{ name: 'result', value }]);
-    },
-  };
-}
-
-/** Σ `shares` [1, results, vectors] times the vectors. */
-function combination({ pieces, pieceLength }: PieceLayout, results: number, counts: readonly number[]) {
-  return {
-    key: `combine ${results} of ${counts.join()}`,
-    graph: (): Graph => {
-      const builder = new GraphBuilder();
-      const input = (name: string, shape: readonly number[]) => builder.input({ name, role: 'data', dtype: 'float32', shape });
-      const products = counts.map((count, i) => {
-        const vectors = input(`vectors/${i}`, [pieces, count, pieceLength]);
-        return matmul(builder, input(`shares/${i}`, [1, results, count]), vectors);
-      });
-      return builder.build([{ name: 'result', value: products.reduce((sum, product) => add(builder, sum, product)) }]);
-    },
-  };
 }

@@ -41,7 +41,8 @@ export function hostParts<T extends DeviceTensor>(
     split: async (block) => {
       const copies: HostSlots[] = [];
       const vectors: Float32Array[] = [];
-      for (const { tensor, count } of space.of(block).runs) {
+      const held = space.held(block);
+      for (const { tensor, count } of held.runs) {
         const data = await executor.download(tensor);
         if (count === 1 && data instanceof Float32Array) vectors.push(data);
         else {
@@ -62,6 +63,7 @@ export function hostParts<T extends DeviceTensor>(
         release: () => {
           for (const part of parts.flat()) executor.release(part);
           for (const copy of copies) space.giveBack(copy);
+          space.release(held);
         },
       };
     },

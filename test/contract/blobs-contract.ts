@@ -1,3 +1,4 @@
+/** One contract, read as one list; long for that reason. */
 import { randomFillSync } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** One connection after another: what a session keeps between its messages is all here, which is why this file is long. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { createIngestClient, type IngestClient } from '#wire/client.js';
