@@ -3,7 +3,7 @@ import type { Executor } from './executor.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { ExecutorName } from './executors/names.js';
 import type { ExecutorSettings } from './executors/open-executor.js';
-import { createOrtExecutor } from './executors/ort.js';
+import { createOrtCpuExecutor } from './executors/ort-cpu.js';
 import { createReferenceExecutor } from './executors/reference.js';
 import { translated } from './graph-errors.js';
 import { GraphModel } from './graph-model.js';
@@ -47,7 +47,7 @@ export function createProbeModel(options: ProbeModelOptions): CompiledModel {
 
 function opened(executor: 'ort-cpu' | 'reference' | Executor, threads: number | undefined): Executor {
   if (typeof executor !== 'string') return executor;
-  return executor === 'reference' ? createReferenceExecutor() : createOrtExecutor({ threads });
+  return executor === 'reference' ? createReferenceExecutor() : createOrtCpuExecutor({ threads });
 }
 
 export interface OpenProbeModelOptions extends Omit<ProbeModelOptions, 'executor'>, ExecutorSettings {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { deviceParts } from './device-parts.js';
-import { createOrtExecutor } from './executors/ort.js';
+import { createOrtCpuExecutor } from './executors/ort-cpu.js';
 import { ExecutorSpace } from './executor-space.js';
 
 it('sums on a device lose nothing that single precision would', async () => {
-  const executor = { ...createOrtExecutor({ threads: 1 }), inHostMemory: false };
+  const executor = { ...createOrtCpuExecutor({ threads: 1 }), inHostMemory: false };
   const parameters = [
     { name: 'a', shape: [2], offset: 0, size: 2 },
     { name: 'b', shape: [1, 3], offset: 2, size: 3 },

@@ -2,10 +2,11 @@ import { cpus } from 'node:os';
 import { exportOnnx, type Graph } from '#graph/index.js';
 import { hasGpu, hasNvidiaGpu, needWebGpuDriver } from './gpu.js';
 import { ExecutorRefused, firstLine, type ExecutorSettings, type OpenExecutor } from './open-executor.js';
-import { createOrtExecutor } from './ort.js';
+import { createOrtCpuExecutor } from './ort-cpu.js';
+import { createOrtGpuExecutor } from './ort-gpu.js';
 import { loadOrt } from './ort-tensors.js';
 
-type Provider = 'cpu' | 'cuda' | 'webgpu';
+type Provider = 'cuda' | 'webgpu';
 
 /** One addition: enough to see that a provider finds its device. */
 const smallest: Graph = {
@@ -15,7 +16,19 @@ const smallest: Graph = {
   outputs: [{ name: 'y', value: 'y', dtype: 'float32', shape: [1] }],
 };
 
-export async function openOrt(provider: Provider, { threads }: ExecutorSettings): Promise<OpenExecutor> {
+export async function openOrtCpu({ threads }: ExecutorSettings): Promise<OpenExecutor> {
+  try {
+    const executor = createOrtCpuExecutor({ threads });
+    const program = await executor.compile(smallest);
+    await program.run({ x: executor.upload([1], Float32Array.of(1)) });
+    await program.close();
+    return { executor, hardware: `${threads ?? cpus().length} threads of ${cpus()[0]?.model ?? 'the CPU'}`, emulated: false };
+  } catch (error) {
+    throw new ExecutorRefused('package', `ONNX Runtime does not work here: ${firstLine(error)}`, error);
+  }
+}
+
+export async function openOrtGpu(provider: Provider, { threads }: ExecutorSettings): Promise<OpenExecutor> {
   const ort = loaded();
   if (!ort.listSupportedBackends().some(({ name }) => name === provider)) {
     throw new ExecutorRefused(
@@ -38,8 +51,8 @@ export async function openOrt(provider: Provider, { threads }: ExecutorSettings)
     throw refused(provider, error);
   }
   return {
-    executor: createOrtExecutor({ provider, threads }),
-    hardware: hardwareOf(provider, threads),
+    executor: createOrtGpuExecutor({ provider, threads }),
+    hardware: hardwareOf(provider),
     emulated: provider === 'webgpu' && !hasGpu(),
   };
 }
@@ -56,20 +69,16 @@ function refused(provider: Provider, error: unknown): ExecutorRefused {
   if (provider === 'webgpu') {
     return new ExecutorRefused('gpu', `no graphics driver was found that WebGPU can use: ${lastClause(error)}`, error);
   }
-  if (provider === 'cuda') {
-    return new ExecutorRefused(
-      'package',
-      `its CUDA libraries cannot be loaded ('npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12' brings them; CUDA 12 and cuDNN 9 must be installed): ${firstLine(error)}`,
-      error,
-    );
-  }
-  return new ExecutorRefused('package', `ONNX Runtime does not work here: ${firstLine(error)}`, error);
+  return new ExecutorRefused(
+    'package',
+    `its CUDA libraries cannot be loaded ('npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12' brings them; CUDA 12 and cuDNN 9 must be installed): ${firstLine(error)}`,
+    error,
+  );
 }
 
-function hardwareOf(provider: Provider, threads: number | undefined): string {
+function hardwareOf(provider: Provider): string {
   if (provider === 'cuda') return 'an NVIDIA graphics card';
-  if (provider === 'webgpu') return hasGpu() ? 'a graphics card' : 'a software driver';
-  return `${threads ?? cpus().length} threads of ${cpus()[0]?.model ?? 'the CPU'}`;
+  return hasGpu() ? 'a graphics card' : 'a software driver';
 }
 
 /** Errors of ONNX Runtime begin with a path of its source. */

@@ -6,23 +6,25 @@ import type { HostData } from '../executor.js';
 /** Loaded when it is first needed, so that a machine without it can still compute with something else. */
 export const loadOrt = (): typeof Ort => createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
 
-/** A tensor in the host's memory, of the type that ONNX Runtime wants. */
-export function hostTensor(ort: typeof Ort, shape: readonly number[], data: HostData, dtype: DType): Ort.Tensor {
+type Numbers = Float32Array | BigInt64Array | Uint8Array;
+
+/** Numbers of the type that ONNX Runtime wants; the same array where it is of that type. */
+export function hostArray(data: HostData, dtype: DType): Numbers {
   const numbers = data as ArrayLike<number | bigint>;
   switch (dtype) {
     case 'int64':
-      return new ort.Tensor('int64', data instanceof BigInt64Array ? data : BigInt64Array.from(numbers, BigInt), shape);
+      return data instanceof BigInt64Array ? data : BigInt64Array.from(numbers, BigInt);
     case 'bool':
-      return new ort.Tensor('bool', data instanceof Uint8Array ? data : Uint8Array.from(numbers, Number), shape);
+      return data instanceof Uint8Array ? data : Uint8Array.from(numbers, Number);
     case 'float32':
     default:
-      return new ort.Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(numbers, Number), shape);
+      return data instanceof Float32Array ? data : Float32Array.from(numbers, Number);
   }
 }
 
-export function hostNumbers({ data }: Ort.Tensor): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as Uint8Array, Number);
-}
+/** Numbers as an executor answers them, whatever they were. */
+export const numbersOf = (data: Ort.Tensor['data']): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from(data as Uint8Array, Number);
 
 const bytesPerElement: Readonly<Record<string, number>> = { float32: 4, int64: 8, bool: 1 };
 

@@ -3,7 +3,7 @@ import { exportOnnx, isFree, type Graph } from '#graph/index.js';
 import type { DeviceTensor, Executor, Program } from '../executor.js';
 import { createDownloads } from './ort-downloads.js';
 import { nodesForCpu } from './ort-webgpu-repairs.js';
-import { bytesOf, hostNumbers, hostTensor, loadOrt } from './ort-tensors.js';
+import { bytesOf, hostArray, loadOrt, numbersOf } from './ort-tensors.js';
 
 interface OrtTensor extends DeviceTensor {
   readonly value: Ort.Tensor;
@@ -11,18 +11,17 @@ interface OrtTensor extends DeviceTensor {
 
 export interface OrtOptions {
   /** Who computes. What a graphics card cannot run, such as arithmetic of whole numbers, ONNX Runtime gives to the CPU. */
-  readonly provider?: 'cpu' | 'cuda' | 'webgpu';
+  readonly provider: 'cuda' | 'webgpu';
   readonly threads?: number | undefined;
 }
 
 const wrap = (value: Ort.Tensor): OrtTensor => ({ value, bytes: bytesOf(value) });
 
 /**
- * ONNX Runtime. `session.run` computes on the calling thread and its pool, so a process that has other things to do calls it
- * from a worker thread. With WebGPU results stay on the device until they are downloaded; the binding for Node cannot keep
- * those of CUDA there, so they come to the host after each run.
+ * ONNX Runtime on a graphics card, through its binding for Node. With WebGPU results stay on the device until they are
+ * downloaded; the binding cannot keep those of CUDA there, so they come to the host after each run.
  */
-export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}): Executor<OrtTensor> {
+export function createOrtGpuExecutor({ provider, threads }: OrtOptions): Executor<OrtTensor> {
   const ort = loadOrt();
   const sessionOptions: Ort.InferenceSession.SessionOptions = {
     executionProviders: [provider],
@@ -37,9 +36,8 @@ export function createOrtExecutor({ provider = 'cpu', threads }: OrtOptions = {}
   return {
     name: `ort-${provider}`,
     inHostMemory: provider !== 'webgpu',
-    packsConstants: provider === 'cpu',
-    upload: (shape, data, dtype = 'float32') => wrap(hostTensor(ort, shape, data, dtype)),
-    download: async ({ value }) => hostNumbers(value.location === 'cpu' ? value : await downloads.toHost(value)),
+    upload: (shape, data, dtype = 'float32') => wrap(new ort.Tensor(dtype, hostArray(data, dtype), shape)),
+    download: async ({ value }) => numbersOf((value.location === 'cpu' ? value : await downloads.toHost(value)).data),
     // In the host's memory it is the garbage collector's, like every array.
     release: ({ value }) => {
       if (value.location !== 'cpu') value.dispose();
