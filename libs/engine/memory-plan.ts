@@ -1,7 +1,6 @@
 import { StagewatchError } from '#runtime/errors.js';
 import {
-  fixedSize,
-  freeAxes,
+  elementsOf,
   inputsOf,
   isFree,
   type DType,
@@ -141,7 +140,7 @@ export function runningBytes(graph: Graph): number {
 const widths: Readonly<Record<DType, number>> = { float32: 4, int64: 8, bool: 1 };
 
 export function bytesOf({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }, examples: number): number {
-  return fixedSize(shape) * widths[dtype] * examples ** freeAxes(shape);
+  return elementsOf(shape, examples) * widths[dtype];
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;

@@ -36,4 +36,4 @@ export { referenceTensor } from './reference-tensor.js';
 export type { ReferenceTensor } from './reference-tensor.js';
 export { runReference } from './run-reference.js';
 export type { ReferenceValues } from './run-reference.js';
-export { factorOf, fixedSize, freeAxes, isFree, sizeOf } from './shapes.js';
+export { elementsOf, factorOf, fixedSize, freeAxes, isFree, sizeOf } from './shapes.js';

@@ -10,6 +10,7 @@ import { forward } from './differentiate.js';
 import { emitGradient, gradientOutputs } from './gradient.js';
 import type { GradientValues } from './gradient.js';
 import type { Graph, LinearizedGraph, TangentGraph } from './graph.js';
+import { withJoinedProducts } from './join-products.js';
 import { collected } from './linear-forms.js';
 import type { Value } from './op.js';
 import { oriented } from './orient.js';
@@ -59,10 +60,11 @@ export function separate(
   ).map((value, i) => ({ name: `product/${nameOf(primal.parameters[i] ?? value)}`, value }));
   const { graph, kept } = cutTangent(products, isTangent);
   const { outputs, names } = gradientOutputs(primal);
-  return oriented({
+  const { primal: shown, tangent } = oriented({
     primal: { graph: builder.build([...outputs, ...kept]), ...names, kept: kept.map(({ name }) => name) },
     tangent: { graph, vectors: [vectors.map(nameOf)], products: [products.map(({ name }) => name)] },
   });
+  return { primal: shown, tangent: { ...tangent, graph: withJoinedProducts(tangent.graph) } };
 }
 
 interface Cut {

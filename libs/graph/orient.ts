@@ -9,12 +9,10 @@ import type { Graph, GraphNode, GraphOutput, LinearizedGraph, PrimalGraph, Value
 import { at } from './op.js';
 import { isMatrix, kindOf, productOf, typesOf, Writer } from './oriented-graph.js';
 import type { KeptInput, Turned, Types } from './oriented-graph.js';
-import { fixedSize, freeAxes } from './shapes.js';
+import { elementsOf, nominalExamples } from './shapes.js';
 
 /** Per element, about as many passes over memory as it takes; from ONNX Runtime on a CPU. */
 const costs = { transpose: 3, leftTransposed: 4, leftData: 4, rightTransposed: 1 };
-/** Where a size depends on the number of examples. */
-const nominalExamples = 256;
 const maxPasses = 16;
 
 /** The same linearization; what is kept may be transposed. */
@@ -26,7 +24,7 @@ export function oriented(linearized: LinearizedGraph): LinearizedGraph {
   return { ...linearized, primal: keeping(linearized.primal, writer.kept), tangent: { ...linearized.tangent, graph } };
 }
 
-const sizeOf = ({ shape }: ValueType): number => fixedSize(shape) * nominalExamples ** freeAxes(shape);
+const sizeOf = ({ shape }: ValueType): number => elementsOf(shape, nominalExamples);
 
 /** A part of the cost, and whose way round it depends on. */
 interface Term {

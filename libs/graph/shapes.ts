@@ -26,6 +26,12 @@ export function mergedDim(shape: Shape): Dim | undefined {
 /** Number of elements; undefined when an axis is free. */
 export const sizeOf = (shape: Shape): number | undefined => (shape.some(isFree) ? undefined : fixedSize(shape));
 
+/** Number of elements, with so many examples. */
+export const elementsOf = (shape: Shape, examples: number): number => fixedSize(shape) * examples ** freeAxes(shape);
+
+/** Where a choice depends on the number of examples and must be made without it. */
+export const nominalExamples = 256;
+
 /** The free axis takes the number of examples. */
 export function resolveShape(shape: Shape, batch: number | undefined): number[] {
   return shape.map((dim) => {

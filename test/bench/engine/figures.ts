@@ -95,6 +95,7 @@ function compared(workload: string, entries: readonly Entry[]): BenchRow[] {
     'ratio <= 1',
     vectorCount,
   );
+  row('a product, and what a tracker does with it', own('tracked'), own('kept'), 'ratio near 1');
   row('the primal part', own('primal part'), own('gradient'), '');
   const facts = own('kept')?.facts ?? {};
   const limits: Readonly<Record<string, string>> = workload === 'mlp' ? { preparationMs: '<= 1000' } : {};

@@ -61,6 +61,7 @@ async function load({ workload: name, folder, memoryMiB, times = 1 }: Load): Pro
   const { space } = model;
   const singles = await Promise.all(vectors.map((vector) => space.fromHost([vector])));
   const block = await space.fromHost(vectors);
+  const eight = await space.fromHost([...vectors, ...vectors]);
   const before = performance.now();
   const point = await model.linearize(theta);
   space.release(await point.multiplyBlock(singles[0]!));
@@ -74,6 +75,15 @@ async function load({ workload: name, folder, memoryMiB, times = 1 }: Load): Pro
     space.release(products);
     return last;
   };
+  /** What a tracker does with a product: inner products with eight vectors, and a combination of them. */
+  const tracked = async (wanted: boolean): Promise<Float32Array> => {
+    const product = await point.multiplyBlock(singles[0]!);
+    await space.gram(eight, product);
+    const combined = await space.combine([{ block: eight, coefficients: [Array.from({ length: eight.count }, () => 0.1)] }]);
+    const answer = wanted ? (await space.toHost(product))[0]! : new Float32Array(0);
+    space.release(product, combined);
+    return answer;
+  };
   return {
     works: {
       gradient: async () => (await model.gradient(theta)).gradient,
@@ -83,6 +93,7 @@ async function load({ workload: name, folder, memoryMiB, times = 1 }: Load): Pro
         return next.gradient;
       },
       kept: (wanted) => multiplied(singles[0]!, wanted),
+      tracked,
       four: (wanted) => multiplied(block, wanted),
       ...Object.fromEntries(singles.map((single, k) => [`product ${k}`, (wanted: boolean) => multiplied(single, wanted)])),
     },
