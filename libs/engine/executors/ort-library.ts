@@ -7,6 +7,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type koffi from 'koffi';
 
+const require = createRequire(import.meta.url);
+
 /** An object of the library, or 0. */
 export type Handle = number | bigint;
 
@@ -28,6 +30,8 @@ const memoryTypes = { default: 0 };
 const settings = { 'session.force_spinning_stop': '1' };
 /** Of a graph, while its session is opened: more than the 2 MiB that koffi gives a call. */
 const stackBytes = 8 * 2 ** 20;
+/** RTLD_NOW, the same on Linux and macOS. */
+const bindNow = 2;
 
 export interface OrtLibrary {
   /** Throws an Error when it refuses the model. */
@@ -65,8 +69,6 @@ export function openOrtLibrary(): OrtLibrary {
   return opened;
 }
 
-const require = createRequire(import.meta.url);
-
 function libraryPath(): string {
   const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin/napi-v6', process.platform, process.arch);
   const name = readdirSync(folder).find((file) => /^(lib)?onnxruntime(\.so\.\d+|(\.\d+)*\.dylib|\.dll)$/.test(file));
@@ -79,9 +81,6 @@ function keepLoaded(ffi: typeof koffi, path: string): void {
   if (process.platform === 'win32') ffi.load('kernel32.dll').func('LoadLibraryW', 'uintptr_t', ['const char16_t *'])(path);
   else ffi.load(null).func('dlopen', 'uintptr_t', ['const char *', 'int'])(path, bindNow);
 }
-
-/** RTLD_NOW, the same on Linux and macOS. */
-const bindNow = 2;
 
 function bind(ffi: typeof koffi): OrtLibrary {
   ffi.config({ sync_stack_size: stackBytes });
@@ -173,8 +172,11 @@ function bind(ffi: typeof koffi): OrtLibrary {
         freeWith(allocator, text);
         return name;
       }),
-    createValue: (data, shape, type) =>
-      written((place) => createValue(memory, data, data.byteLength, shape, shape.length, type, place)),
+    createValue: ({ buffer, byteOffset, byteLength }, shape, type) => {
+      // Whoever looks at its buffer makes V8 move a small array to where the garbage collector leaves it alone.
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      return written((place) => createValue(memory, bytes, byteLength, shape, shape.length, type, place));
+    },
     run: (session, inputs, outputs) => {
       const [given, made] = [inputs.values, outputs.values];
       run(session, 0, inputs.names.addresses, given, given.length, outputs.names.addresses, made.length, made);
