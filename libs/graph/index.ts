@@ -5,7 +5,6 @@ export type {
   GradientGraph,
   Graph,
   GraphInput,
-  GraphOutput,
   LinearizedGraph,
   LossSpec,
   PrimalGraph,

@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { exportOnnx } from '#graph/index.js';
 import type { DeviceTensor, Executor } from '../executor.js';
 import { openOrtLibrary } from './ort-library.js';
 import { OrtSession, type HostArray } from './ort-session.js';
@@ -25,7 +24,7 @@ export function createOrtCpuExecutor({ threads }: { readonly threads?: number | 
     release: () => {},
     close: async () => {},
     compile: async (graph) => {
-      const session = new OrtSession(library, exportOnnx(graph), graph.outputs, threads);
+      const session = new OrtSession(library, graph, threads);
       return {
         run: async (inputs, into) => {
           // A chance for everybody else on this thread: a wish to stop must be heard between two runs.

@@ -39,12 +39,8 @@ export interface OrtLibrary {
   inputNames(session: Handle): readonly string[];
   /** Of `data`, which must stay where it is as long as the value is used. */
   createValue(data: Memory, shape: BigInt64Array, elementType: number): bigint;
-  /** `values` holds a value for each name; a result without one is made, and its handle written there. */
+  /** Writes the results into the values of the outputs. */
   run(session: Handle, inputs: Named, outputs: Named): void;
-  elementTypeOf(value: Handle): number;
-  shapeOf(value: Handle): number[];
-  /** The numbers of a value, for as long as it lives. */
-  bytesOf(value: Handle, byteLength: number): ArrayBuffer;
   releaseValue(value: Handle): void;
   releaseSession(session: Handle): void;
 }
@@ -122,16 +118,11 @@ function bind(ffi: typeof koffi): OrtLibrary {
   const inputCount = checked(30, 'uintptr_t', 'void *');
   const inputName = checked(36, 'uintptr_t', 'size_t', 'uintptr_t', 'void *');
   const createValue = checked(49, 'uintptr_t', 'void *', 'size_t', 'void *', 'size_t', 'int', 'void *');
-  const dataOf = checked(51, 'uintptr_t', 'void *');
-  const elementType = checked(60, 'uintptr_t', 'void *');
-  const rankOf = checked(61, 'uintptr_t', 'void *');
-  const sizesOf = checked(62, 'uintptr_t', 'void *', 'size_t');
-  const typeOf = checked(65, 'uintptr_t', 'void *');
   const setEntry = checked(130, 'uintptr_t', 'const char *', 'const char *');
   const createMemoryInfo = checked(69, 'int', 'int', 'void *');
   const freeWith = checked(76, 'uintptr_t', 'uintptr_t');
   const defaultAllocator = checked(78, 'void *');
-  const [releaseSession, releaseValue, releaseType, releaseOptions] = [95, 96, 99, 100].map(releasing);
+  const [releaseSession, releaseValue, releaseOptions] = [95, 96, 100].map(releasing);
 
   /** What a function writes to the place that it is given. */
   const written = (write: (place: BigUint64Array) => void): bigint => {
@@ -139,15 +130,6 @@ function bind(ffi: typeof koffi): OrtLibrary {
     write(place);
     return place[0]!;
   };
-  const withType = <Result>(value: Handle, look: (type: bigint) => Result): Result => {
-    const type = written((place) => typeOf(value, place));
-    try {
-      return look(type);
-    } finally {
-      releaseType!(type);
-    }
-  };
-
   // These three live as long as the process: the library shares its environment among all who ask for one.
   const environment = written((place) => createEnv(loggedFrom.error, 'stagewatch', place));
   const memory = written((place) => createMemoryInfo(allocators.arena, memoryTypes.default, place));
@@ -181,18 +163,6 @@ function bind(ffi: typeof koffi): OrtLibrary {
       const [given, made] = [inputs.values, outputs.values];
       run(session, 0, inputs.names.addresses, given, given.length, outputs.names.addresses, made.length, made);
     },
-    elementTypeOf: (value) => withType(value, (type) => Number(written((place) => elementType(type, place)) & 0xffffffffn)),
-    shapeOf: (value) =>
-      withType(value, (type) => {
-        const sizes = new BigInt64Array(Number(written((place) => rankOf(type, place))));
-        sizesOf(type, sizes, sizes.length);
-        return Array.from(sizes, Number);
-      }),
-    bytesOf: (value, byteLength) =>
-      ffi.view(
-        written((place) => dataOf(value, place)),
-        byteLength,
-      ),
     releaseValue: (value) => releaseValue!(value),
     releaseSession: (session) => releaseSession!(session),
   };
