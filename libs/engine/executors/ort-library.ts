@@ -173,7 +173,7 @@ export function nameList(names: readonly string[]): NameList {
   const ffi = require('koffi') as typeof koffi;
   const texts = names.map((name) => Buffer.from(`${name}\0`));
   const bytes = new Uint8Array(new ArrayBuffer(texts.reduce((sum, { length }) => sum + length, 1)));
-  const start = BigInt(ffi.address(bytes));
+  const start = ffi.address(bytes);
   let offset = 0;
   const addresses = texts.map((text) => {
     const place = start + BigInt(offset);

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import type { DType, Graph, Shape } from '#graph/index.js';
+import type { Attributes, DType, Graph, Shape } from '#graph/graph.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { createOrtCpuExecutor } from './ort-cpu.js';
 import { openOrtLibrary } from './ort-library.js';
 import { OrtSession } from './ort-session.js';
 
 /** One op on `x`, whose result is `name`. */
-function unary(op: string, shape: Shape, { name = 'y', dtype = 'float32' as DType, attributes = {} } = {}): Graph {
+function unary(op: string, shape: Shape, given: { name?: string; dtype?: DType; attributes?: Attributes } = {}): Graph {
+  const { name = 'y', dtype = 'float32', attributes = {} } = given;
   return {
     inputs: [{ name: 'x', role: 'data', dtype, shape }],
     constants: [],
