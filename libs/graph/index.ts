@@ -5,6 +5,7 @@ export type {
   GradientGraph,
   Graph,
   GraphInput,
+  GraphOutput,
   LinearizedGraph,
   LossSpec,
   PrimalGraph,

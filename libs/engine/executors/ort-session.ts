@@ -1,5 +1,5 @@
 /** One session of ONNX Runtime on the CPU, which reads arrays and writes its results into arrays. */
-import { exportOnnx, fixedSize, isFree, type DType, type Graph } from '#graph/index.js';
+import { exportOnnx, fixedSize, isFree, type DType, type Graph, type GraphOutput } from '#graph/index.js';
 import { examplesOf, resolveShape } from '#graph/shapes.js';
 import { nameList, type NameList, type OrtLibrary } from './ort-library.js';
 
@@ -24,6 +24,8 @@ export class OrtSession {
   readonly #library: OrtLibrary;
   readonly #session: bigint | number;
   readonly #graph: Graph;
+  /** ONNX Runtime answers an input that is an output too as it came, wherever its place is. */
+  readonly #made: readonly GraphOutput[];
   /** The inputs that the optimiser left. */
   readonly #inputs: readonly string[];
   readonly #inputNames: NameList;
@@ -34,20 +36,18 @@ export class OrtSession {
     this.#library = library;
     this.#session = library.createSession(exportOnnx(graph), threads);
     this.#graph = graph;
+    const names = new Set(graph.inputs.map(({ name }) => name));
+    this.#made = graph.outputs.filter(({ name }) => !names.has(name));
     this.#inputs = library.inputNames(this.#session);
     this.#inputNames = nameList(this.#inputs);
-    this.#outputNames = nameList(graph.outputs.map(({ name }) => name));
+    this.#outputNames = nameList(this.#made.map(({ name }) => name));
   }
 
   run(inputs: Readonly<Record<string, HostArray>>, into: Readonly<Record<string, Float32Array>> = {}): Record<string, HostArray> {
     if (!this.#isOpen) throw new Error('The session was closed');
-    const given = this.#inputs.map((name) => {
-      const array = inputs[name];
-      if (array === undefined) throw new Error(`The input '${name}' is missing`);
-      return array;
-    });
+    const given = this.#inputs.map((name) => arrayNamed(name, inputs));
     const examples = this.#examplesIn(inputs);
-    const results = this.#graph.outputs.map(({ name, dtype, shape }): HostArray => {
+    const results = this.#made.map(({ name, dtype, shape }): HostArray => {
       const fixed = resolveShape(shape, examples);
       return { shape: fixed, data: into[name] ?? makers[dtype](fixedSize(fixed)), dtype };
     });
@@ -62,7 +62,8 @@ export class OrtSession {
     } finally {
       for (const value of lent) this.#library.releaseValue(value);
     }
-    return Object.fromEntries(this.#graph.outputs.map(({ name }, i) => [name, results[i]!]));
+    const made = new Map(this.#made.map(({ name }, i) => [name, results[i]!]));
+    return Object.fromEntries(this.#graph.outputs.map(({ name }) => [name, made.get(name) ?? copyOf(arrayNamed(name, inputs))]));
   }
 
   #examplesIn(inputs: Readonly<Record<string, HostArray>>): number | undefined {
@@ -80,3 +81,11 @@ export class OrtSession {
     this.#library.releaseSession(this.#session);
   }
 }
+
+function arrayNamed(name: string, inputs: Readonly<Record<string, HostArray>>): HostArray {
+  const array = inputs[name];
+  if (array === undefined) throw new Error(`The input '${name}' is missing`);
+  return array;
+}
+
+const copyOf = (array: HostArray): HostArray => ({ ...array, data: array.data.slice() });
