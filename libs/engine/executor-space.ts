@@ -2,15 +2,10 @@ import type { Graph } from '#graph/index.js';
 import { normalVector } from '#math/random.js';
 import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
 import { ArrayPool } from './array-pool.js';
-import { DeviceBlock, type Run } from './device-block.js';
+import { DeviceBlock, countOf, firstToMerge, located, type Located, type Run } from './device-block.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
 import { combination, gathering, innerProducts } from './space-graphs.js';
-
-interface Located<T extends DeviceTensor> {
-  readonly run: Run<T>;
-  readonly from: number;
-}
 
 export type HostSlots = Slots & { readonly data: Float32Array };
 
@@ -51,12 +46,14 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   async toHost(block: Block): Promise<Float32Array[]> {
-    const vectors: Float32Array[] = [];
-    for (const { tensor, count } of this.of(block).runs) {
-      const slots = { data: await this.#executor.download(tensor), count };
-      for (let i = 0; i < count; i++) vectors.push(vectorAt(this.layout, slots, i));
-    }
-    return vectors;
+    return this.#holding([block], async (runs) => {
+      const vectors: Float32Array[] = [];
+      for (const { tensor, count } of runs) {
+        const slots = { data: await this.#executor.download(tensor), count };
+        for (let i = 0; i < count; i++) vectors.push(vectorAt(this.layout, slots, i));
+      }
+      return vectors;
+    });
   }
 
   normal(count: number, random: Parameters<VectorSpace['normal']>[1]): Promise<Block> {
@@ -66,35 +63,44 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   async gram(a: Block, b: Block): Promise<Float64Array[]> {
     await this.#compact(a);
     await this.#compact(b);
-    const rows = Array.from({ length: a.count }, () => new Float64Array(b.count));
-    let top = 0;
-    for (const upper of this.of(a).runs) {
-      let left = 0;
-      for (const lower of this.of(b).runs) {
-        await this.#addGram(upper, lower, (i, j, value) => (rows[top + i]![left + j]! += value));
-        left += lower.count;
+    return this.#holding([a, b], async (uppers, lowers) => {
+      const rows = Array.from({ length: a.count }, () => new Float64Array(b.count));
+      let top = 0;
+      for (const upper of uppers) {
+        let left = 0;
+        for (const lower of lowers) {
+          await this.#addGram(upper, lower, (i, j, value) => (rows[top + i]![left + j]! += value));
+          left += lower.count;
+        }
+        top += upper.count;
       }
-      top += upper.count;
-    }
-    return rows;
+      return rows;
+    });
   }
 
   async norms(block: Block): Promise<Float64Array> {
-    const lengths: number[] = [];
-    for (const run of this.of(block).runs) {
-      const squares = new Float64Array(run.count);
-      await this.#addGram(run, run, (i, j, value) => (squares[i]! += i === j ? value : 0));
-      lengths.push(...squares.map(Math.sqrt));
-    }
-    return Float64Array.from(lengths);
+    return this.#holding([block], async (runs) => {
+      const lengths: number[] = [];
+      for (const run of runs) {
+        const squares = new Float64Array(run.count);
+        await this.#addGram(run, run, (i, j, value) => (squares[i]! += i === j ? value : 0));
+        lengths.push(...squares.map(Math.sqrt));
+      }
+      return Float64Array.from(lengths);
+    });
   }
 
   async combine(terms: readonly [Term, ...Term[]]): Promise<DeviceBlock<T>> {
     const results = terms[0].coefficients.length;
-    for (const { block } of terms) await this.#compact(block);
-    const parts = terms.flatMap(({ block, coefficients }) => {
+    const blocks = terms.map(({ block }) => block);
+    for (const block of blocks) await this.#compact(block);
+    return this.#holding(blocks, (...held) => this.#combined(terms, held, results));
+  }
+
+  async #combined(terms: readonly Term[], held: readonly (readonly Run<T>[])[], results: number): Promise<DeviceBlock<T>> {
+    const parts = terms.flatMap(({ coefficients }, term) => {
       let left = 0;
-      return this.of(block).runs.map(({ tensor, count }) => {
+      return held[term]!.map(({ tensor, count }) => {
         const rows = coefficients.flatMap((row) => Array.from({ length: count }, (_, i) => row[left + i]!));
         left += count;
         return { tensor, count, shares: this.#executor.upload([1, results, count], Float32Array.from(rows)) };
@@ -120,25 +126,30 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     ]);
   }
 
-  async select(block: Block, places: readonly number[]): Promise<DeviceBlock<T>> {
-    const { runs } = this.of(block);
-    const [only] = runs;
-    if (runs.length === 1 && only!.count === places.length && places.every((place, i) => place === i)) return this.#share(runs);
-    const located = places.map((place) => {
-      let left = place;
-      const run = runs.find(({ count }) => left < count || ((left -= count), false));
-      if (run === undefined || left < 0) throw new RangeError(`There is no vector ${place} among ${block.count}`);
-      return { run, from: left };
-    });
-    return this.#gathered(located);
+  select(block: Block, places: readonly number[]): Promise<DeviceBlock<T>> {
+    return this.#holding([block], (runs) => this.#selected(runs, places));
   }
 
-  async join(blocks: readonly Block[]): Promise<DeviceBlock<T>> {
-    const runs = blocks.flatMap((block) => this.of(block).runs);
+  async #selected(runs: readonly Run<T>[], places: readonly number[]): Promise<DeviceBlock<T>> {
+    const [only] = runs;
+    if (runs.length === 1 && only!.count === places.length && places.every((place, i) => place === i)) return this.#share(runs);
+    return this.#gathered(located(runs, places));
+  }
+
+  join(blocks: readonly Block[]): Promise<DeviceBlock<T>> {
+    return this.#holding(blocks, (...held) => this.#joined(held.flat()));
+  }
+
+  async #joined(runs: readonly Run<T>[]): Promise<DeviceBlock<T>> {
     const first = firstToMerge(runs);
     if (first === runs.length) return this.#share(runs);
-    const tail = runs.slice(first).flatMap((run) => Array.from({ length: run.count }, (_, from) => ({ run, from })));
-    const merged = await this.#gathered(tail);
+    const tail = runs.slice(first);
+    const merged = await this.#gathered(
+      located(
+        tail,
+        Array.from({ length: countOf(tail) }, (_, place) => place),
+      ),
+    );
     return new DeviceBlock([...this.#share(runs.slice(0, first)).runs, ...merged.runs]);
   }
 
@@ -245,6 +256,16 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     return this.#share(this.of(block).runs);
   }
 
+  /** Work with the runs of blocks as they lie now: others may bring them together, or release the blocks, meanwhile. */
+  async #holding<R>(blocks: readonly Block[], work: (...runs: (readonly Run<T>[])[]) => Promise<R>): Promise<R> {
+    const held = blocks.map((block) => this.held(block));
+    try {
+      return await work(...held.map(({ runs }) => runs));
+    } finally {
+      this.release(...held);
+    }
+  }
+
   /** Slots that became no block. */
   giveBack({ data }: HostSlots): void {
     this.#pool.give(data);
@@ -273,15 +294,4 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     this.#programs.set(key, program);
     return program;
   }
-}
-
-/**
- * From which run on all become one: neighbours merge unless the earlier one is at least twice as long as what follows it, so
- * that a block that grows by one has a few runs, and each of its vectors moves a few times only.
- */
-function firstToMerge(runs: readonly { readonly count: number }[]): number {
-  let first = runs.length - 1;
-  let tail = runs.at(-1)?.count ?? 0;
-  while (first > 0 && runs[first - 1]!.count < 2 * tail) tail += runs[--first]!.count;
-  return first < runs.length - 1 ? first : runs.length;
 }

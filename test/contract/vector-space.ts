@@ -147,6 +147,29 @@ export function vectorSpaceContract({ name, open, close }: VectorSpaceContract):
       expectSame([turned!], [given[7]!.map((x) => 2 * x)]);
     });
 
+    it('serves several callers at once', async () => {
+      const one = await space();
+      for (let round = 0; round < 4; round++) {
+        const given = vectors(6);
+        const block = await one.fromHost(given);
+        const asked = [
+          one.norms(block).then((norms) => Float32Array.from(norms)),
+          one.gram(block, block).then(async (rows) => (await one.fromHost(vectors(6)), Float32Array.of(rows[5]![1]!))),
+          one.combine([{ block, coefficients: [diagonal(6, 2)[3]!] }]).then(async (made) => (await one.toHost(made))[0]!),
+          one.select(block, [5, 0]).then(async (made) => (await one.toHost(made))[1]!),
+          one.join([block, block]).then(async (made) => (await one.toHost(made))[8]!),
+          one.toHost(block).then((back) => back[4]!),
+        ];
+        const [norms, product, doubled, ...same] = await Promise.all(asked);
+        const [first, last] = [given[1]!, given[5]!];
+        expect(Math.abs(product![0]! - inner(first, last))).toBeLessThan(2 * sumRounding * length(first) * length(last));
+        expectSame([doubled!], [given[3]!.map((x) => 2 * x)]);
+        expect(same).toEqual([given[0], given[2], given[4]]);
+        for (const [i, vector] of given.entries()) expect(norms![i]! / length(vector)).toBeCloseTo(1, 5);
+        one.release(block);
+      }
+    });
+
     it('draws the same normal numbers in every space', async () => {
       const [one, host] = [await space(), createHostSpace(size)];
       const [here, there] = [await one.normal(2, createRandom(9)), await host.normal(2, createRandom(9))];

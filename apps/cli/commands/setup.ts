@@ -33,6 +33,8 @@ export const setupCommand: Command = {
       const { executor, folder, tensorflow, gpu, already } = result;
       const device = gpu ? 'on the graphics card' : 'on the CPU';
       io.out(`${executor} ${already ? 'is there and works' : 'works'}: TensorFlow ${tensorflow} ${device}, at ${folder}\n`);
+      if (executor === 'tfjs-node-gpu' && !gpu)
+        io.err('It found no graphics card that it can use, and starts only where there is one.\n');
     }
     return exitCodes.ok;
   },
