@@ -37,7 +37,8 @@ describe('Grafana bundle - over a real run', () => {
     dataDir = mkdtempSync(join(tmpdir(), 'stagewatch-grafana-'));
     service = await startServiceProcess({ dataDir });
     const script = join(packageRoot, 'dist/libs/lab/demo-job.js');
-    const job = spawn(process.execPath, [script, '--address', service.address, '--steps', '800', '--pace-ms', '4'], {
+    // Long enough to reach the edge also where the machine is so busy that few of the steps are measured.
+    const job = spawn(process.execPath, [script, '--address', service.address, '--steps', '1400', '--pace-ms', '8'], {
       stdio: 'ignore',
     });
     await once(job, 'exit');
