@@ -27,7 +27,9 @@ async function freshness(service: ServiceProcess): Promise<readonly number[]> {
   const delays: number[] = [];
   const stream = run.client.streamRecords();
   stream.on('data', () => undefined);
-  stream.on('error', (error) => console.error(error));
+  let isOver = false;
+  // The service, as it stops, ends streams that linger.
+  stream.on('error', (error) => isOver || console.error(error));
   stream.write({ hello: { runId: run.attached.runId, attempt: run.attached.attempt, rank: 0, instanceId: run.instance } });
   const sending = (async () => {
     const started = performance.now();
@@ -48,6 +50,7 @@ async function freshness(service: ServiceProcess): Promise<readonly number[]> {
     await sleep(20);
   }
   await sending;
+  isOver = true;
   stream.end();
   run.client.close();
   return delays;
