@@ -27,7 +27,7 @@ export class DeviceBlock<T extends DeviceTensor> implements Block {
   }
 }
 
-export const countOf = (runs: readonly { readonly count: number }[]): number => runs.reduce((sum, { count }) => sum + count, 0);
+const countOf = (runs: readonly { readonly count: number }[]): number => runs.reduce((sum, { count }) => sum + count, 0);
 
 /** One vector of a run. */
 export interface Located<T extends DeviceTensor> {

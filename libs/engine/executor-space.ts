@@ -2,7 +2,7 @@ import type { Graph } from '#graph/index.js';
 import { normalVector } from '#math/random.js';
 import { diagonal, type Block, type Term, type VectorSpace } from '#math/vector-space.js';
 import { ArrayPool } from './array-pool.js';
-import { DeviceBlock, countOf, firstToMerge, located, type Located, type Run } from './device-block.js';
+import { DeviceBlock, firstToMerge, located, type Located, type Run } from './device-block.js';
 import { output, type DeviceTensor, type Executor, type Program } from './executor.js';
 import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
 import { combination, gathering, innerProducts } from './space-graphs.js';
@@ -143,13 +143,8 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   async #joined(runs: readonly Run<T>[]): Promise<DeviceBlock<T>> {
     const first = firstToMerge(runs);
     if (first === runs.length) return this.#share(runs);
-    const tail = runs.slice(first);
-    const merged = await this.#gathered(
-      located(
-        tail,
-        Array.from({ length: countOf(tail) }, (_, place) => place),
-      ),
-    );
+    const tail = runs.slice(first).flatMap((run) => Array.from({ length: run.count }, (_, from) => ({ run, from })));
+    const merged = await this.#gathered(tail);
     return new DeviceBlock([...this.#share(runs.slice(0, first)).runs, ...merged.runs]);
   }
 

@@ -91,8 +91,15 @@ export class GraphBuilder implements Emit {
     return this.#create(key, { dtype, shape }, { kind: 'op', op, inputs, attributes });
   }
 
-  /** Copies a graph in. Inputs that are not bound become inputs of this one. Returns all its values by their names. */
-  inline(graph: Graph, bound: ReadonlyMap<string, Value> = new Map()): Map<string, Value> {
+  /**
+   * Copies a graph in; inputs that are not bound become inputs of this one, and `write` may make another value of a node.
+   * Returns all its values by their names.
+   */
+  inline(
+    graph: Graph,
+    bound: ReadonlyMap<string, Value> = new Map(),
+    write = (node: GraphNode, inputs: readonly Value[]): Value => this.apply(node.op, inputs, node.attributes),
+  ): Map<string, Value> {
     const values = new Map<string, Value>();
     const get = (name: string): Value => {
       const value = values.get(name);
@@ -103,7 +110,7 @@ export class GraphBuilder implements Emit {
     for (const constant of graph.constants) {
       values.set(constant.name, this.constant(constant.shape as readonly number[], constant.data, constant.dtype));
     }
-    for (const node of graph.nodes) values.set(node.output, this.apply(node.op, node.inputs.map(get), node.attributes));
+    for (const node of graph.nodes) values.set(node.output, write(node, node.inputs.map(get)));
     for (const output of graph.outputs) values.set(output.name, get(output.value));
     return values;
   }

@@ -20,20 +20,14 @@ type Application = Extract<Source, { kind: 'op' }>;
 export function withJoinedProducts(graph: Graph): Graph {
   const uses = usesOf(graph);
   const builder = new GraphBuilder();
-  const values = new Map<string, Value>();
   const single = new Set<Value>();
-  for (const input of graph.inputs) values.set(input.name, builder.input(input));
-  for (const { name, shape, data, dtype } of graph.constants) {
-    values.set(name, builder.constant(shape as readonly number[], data, dtype));
-  }
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((name) => values.get(name)!);
+  const values = builder.inline(graph, new Map(), (node, inputs) => {
     const value = joinedSum(builder, node, inputs, single) ?? builder.apply(node.op, inputs, node.attributes);
-    values.set(node.output, value);
     if (uses.get(node.output) === 1) single.add(value);
-  }
+    return value;
+  });
   return builder.build(
-    graph.outputs.map(({ name, value }) => ({ name, value: values.get(value)! })),
+    graph.outputs.map(({ name }) => ({ name, value: values.get(name)! })),
     [],
   );
 }

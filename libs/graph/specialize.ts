@@ -19,22 +19,16 @@ export interface Known {
  */
 export function specialize(graph: Graph, { examples, inputs }: Known): Graph {
   const builder = new GraphBuilder();
-  const values = new Map<string, Value>();
+  const bound = new Map<string, Value>();
   const fixed = (shape: Shape): number[] => shape.map((dim) => (isFree(dim) ? examples * factorOf(dim) : dim));
-  const get = (name: string): Value => {
-    const value = values.get(name);
-    if (value === undefined) throw new Error(`The graph has no value '${name}'`);
-    return value;
-  };
   for (const input of graph.inputs) {
     const data = inputs.get(input.name);
     const shape = fixed(input.shape);
-    values.set(input.name, data === undefined ? builder.input({ ...input, shape }) : builder.constant(shape, data, input.dtype));
+    bound.set(input.name, data === undefined ? builder.input({ ...input, shape }) : builder.constant(shape, data, input.dtype));
   }
-  for (const { name, shape, data, dtype } of graph.constants) values.set(name, builder.constant(shape as number[], data, dtype));
-  for (const node of graph.nodes) values.set(node.output, applied(builder, node, node.inputs.map(get), examples));
+  const values = builder.inline(graph, bound, (node, given) => applied(builder, node, given, examples));
   return builder.build(
-    graph.outputs.map(({ name, value }) => ({ name, value: get(value) })),
+    graph.outputs.map(({ name }) => ({ name, value: values.get(name)! })),
     [],
   );
 }

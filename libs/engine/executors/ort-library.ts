@@ -37,6 +37,8 @@ export interface OrtLibrary {
   /** Throws an Error when it refuses the model. */
   createSession(model: Uint8Array, threads: number | undefined): Handle;
   inputNames(session: Handle): readonly string[];
+  /** Names as C strings, one after the other. */
+  names(names: readonly string[]): NameList;
   /** Of `data`, which must stay where it is as long as the value is used. */
   createValue(data: Memory, shape: BigInt64Array, elementType: number): bigint;
   /** Writes the results into the values of the outputs. */
@@ -154,6 +156,19 @@ function bind(ffi: typeof koffi): OrtLibrary {
         freeWith(allocator, text);
         return name;
       }),
+    names: (names) => {
+      const texts = names.map((name) => Buffer.from(`${name}\0`));
+      const bytes = new Uint8Array(new ArrayBuffer(texts.reduce((sum, { length }) => sum + length, 1)));
+      const start = ffi.address(bytes);
+      let offset = 0;
+      const addresses = texts.map((text) => {
+        const place = start + BigInt(offset);
+        bytes.set(text, offset);
+        offset += text.length;
+        return place;
+      });
+      return { bytes, addresses: BigUint64Array.from(addresses) };
+    },
     createValue: ({ buffer, byteOffset, byteLength }, shape, type) => {
       // Whoever looks at its buffer makes V8 move a small array to where the garbage collector leaves it alone.
       const bytes = new Uint8Array(buffer, byteOffset, byteLength);
@@ -166,20 +181,4 @@ function bind(ffi: typeof koffi): OrtLibrary {
     releaseValue: (value) => releaseValue!(value),
     releaseSession: (session) => releaseSession!(session),
   };
-}
-
-/** Names as C strings, one after the other. */
-export function nameList(names: readonly string[]): NameList {
-  const ffi = require('koffi') as typeof koffi;
-  const texts = names.map((name) => Buffer.from(`${name}\0`));
-  const bytes = new Uint8Array(new ArrayBuffer(texts.reduce((sum, { length }) => sum + length, 1)));
-  const start = ffi.address(bytes);
-  let offset = 0;
-  const addresses = texts.map((text) => {
-    const place = start + BigInt(offset);
-    bytes.set(text, offset);
-    offset += text.length;
-    return place;
-  });
-  return { bytes, addresses: BigUint64Array.from(addresses) };
 }

@@ -1,20 +1,17 @@
 /** One session of ONNX Runtime on the CPU, which reads arrays and writes its results into arrays. */
 import { exportOnnx, fixedSize, isFree, type DType, type Graph, type GraphOutput } from '#graph/index.js';
+import { elementTypes } from '#graph/onnx/export.js';
 import { examplesOf, resolveShape } from '#graph/shapes.js';
-import { nameList, type NameList, type OrtLibrary } from './ort-library.js';
-
-export type Numbers = Float32Array | BigInt64Array | Uint8Array;
+import type { NameList, OrtLibrary } from './ort-library.js';
+import type { HostNumbers } from './ort-tensors.js';
 
 export interface HostArray {
   readonly shape: readonly number[];
-  readonly data: Numbers;
+  readonly data: HostNumbers;
   readonly dtype: DType;
 }
 
-/** As ONNX numbers them. */
-const elementTypes: Readonly<Record<DType, number>> = { float32: 1, int64: 7, bool: 9 };
-
-const makers: Readonly<Record<DType, (length: number) => Numbers>> = {
+const makers: Readonly<Record<DType, (length: number) => HostNumbers>> = {
   float32: (length) => new Float32Array(length),
   int64: (length) => new BigInt64Array(length),
   bool: (length) => new Uint8Array(length),
@@ -39,8 +36,8 @@ export class OrtSession {
     const names = new Set(graph.inputs.map(({ name }) => name));
     this.#made = graph.outputs.filter(({ name }) => !names.has(name));
     this.#inputs = library.inputNames(this.#session);
-    this.#inputNames = nameList(this.#inputs);
-    this.#outputNames = nameList(this.#made.map(({ name }) => name));
+    this.#inputNames = library.names(this.#inputs);
+    this.#outputNames = library.names(this.#made.map(({ name }) => name));
   }
 
   run(inputs: Readonly<Record<string, HostArray>>, into: Readonly<Record<string, Float32Array>> = {}): Record<string, HostArray> {

@@ -6,10 +6,11 @@ import type { HostData } from '../executor.js';
 /** Loaded when it is first needed, so that a machine without it can still compute with something else. */
 export const loadOrt = (): typeof Ort => createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
 
-type Numbers = Float32Array | BigInt64Array | Uint8Array;
+/** The arrays that ONNX Runtime takes. */
+export type HostNumbers = Float32Array | BigInt64Array | Uint8Array;
 
 /** Numbers of the type that ONNX Runtime wants; the same array where it is of that type. */
-export function hostArray(data: HostData, dtype: DType): Numbers {
+export function hostArray(data: HostData, dtype: DType): HostNumbers {
   const numbers = data as ArrayLike<number | bigint>;
   switch (dtype) {
     case 'int64':

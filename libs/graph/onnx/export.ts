@@ -8,7 +8,7 @@ import { attributeType, elementType, encodeModel } from './proto.js';
 const OPSET = 17;
 const IR_VERSION = 8;
 
-const elementTypes: Readonly<Record<DType, number>> = {
+export const elementTypes: Readonly<Record<DType, number>> = {
   float32: elementType.float,
   int64: elementType.int64,
   bool: elementType.bool,
