@@ -1,0 +1,134 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import type { Logger } from '../logging.js';
+
+/** How a process came to its end. */
+export type ProcessEnd =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signal'; readonly signal: string }
+  /** It used more memory than it was given. */
+  | { readonly kind: 'memory'; readonly usedBytes: number; readonly limitBytes: number }
+  /** Somebody here ended it. */
+  | { readonly kind: 'ended'; readonly reason: string };
+
+export interface LimitedProcessOptions {
+  readonly name: string;
+  /** A built file, run by this Node. */
+  readonly file: string;
+  readonly args?: readonly string[];
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+  /** Everything it sees of the environment: secrets of the service are not in its reach. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Resident memory at which it is ended. */
+  readonly memoryBytes: number;
+  /** 0 as everybody, 19 lowest. */
+  readonly niceness: number;
+  readonly logger: Logger;
+  readonly onMessage?: (message: unknown) => void;
+}
+
+/** A process takes about a gigabyte of memory a second at most; looked at so often it is caught near its limit. */
+const watchEveryMs = 50;
+const defaultGraceMs = 2000;
+
+/**
+ * A child process with a limit of memory that holds, a priority, and an environment of its own. Whoever starts it decides
+ * what follows when it ends. It speaks by messages (structured clone), and what it prints goes to the log.
+ */
+export class LimitedProcess {
+  private readonly child: ChildProcess;
+  private watch: NodeJS.Timeout | undefined;
+  private reason: ProcessEnd | undefined;
+  /** Resolves once it is gone, whatever the reason. */
+  readonly end: Promise<ProcessEnd>;
+
+  constructor(private readonly options: LimitedProcessOptions) {
+    const { file, args = [], nodeFlags = [], environment, name, logger } = options;
+    this.child = fork(file, args, {
+      execArgv: [...nodeFlags],
+      env: { ...environment },
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.child.stdout?.on('data', (text: Buffer) => logger.info({ process: name }, text.toString('utf8').trimEnd()));
+    this.child.stderr?.on('data', (text: Buffer) => logger.warn({ process: name }, text.toString('utf8').trimEnd()));
+    this.child.on('message', (message) => options.onMessage?.(message));
+    this.end = new Promise((resolve) => {
+      const finish = (end: ProcessEnd): void => {
+        clearInterval(this.watch);
+        this.reason ??= end;
+        resolve(this.reason);
+      };
+      this.child.once('error', (error) => finish({ kind: 'ended', reason: error.message }));
+      this.child.once('exit', (code, signal) =>
+        finish(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signal', signal }),
+      );
+    });
+    if (this.child.pid === undefined) return;
+    lowerPriority(this.child.pid, options.niceness);
+    this.watch = setInterval(() => this.look(), watchEveryMs);
+    this.watch.unref();
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** False when it is gone. */
+  send(message: unknown): boolean {
+    if (!this.child.connected) return false;
+    this.child.send(message as never, () => undefined);
+    return true;
+  }
+
+  /** Asks it to end, and ends it by force when it has not after `graceMs`; 0 asks nothing. */
+  async stop(reason: string, graceMs = defaultGraceMs): Promise<ProcessEnd> {
+    this.reason ??= { kind: 'ended', reason };
+    this.child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
+    const force = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
+    const end = await this.end;
+    clearTimeout(force);
+    return end;
+  }
+
+  private look(): void {
+    const usedBytes = residentBytes(this.child.pid!);
+    if (usedBytes === undefined || usedBytes <= this.options.memoryBytes) return;
+    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.options.memoryBytes };
+    this.child.kill('SIGKILL');
+  }
+}
+
+/** Undefined where the system does not tell, and for a process that is gone. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+function lowerPriority(pid: number, niceness: number): void {
+  try {
+    if (niceness > 0) setPriority(pid, Math.min(niceness, constants.priority.PRIORITY_LOW));
+  } catch {
+    // It has ended already, or the system has no priorities.
+  }
+}
+
+export function describeEnd(end: ProcessEnd): string {
+  const mib = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
+  switch (end.kind) {
+    case 'exited':
+      return `it exited with code ${end.code}`;
+    case 'signal':
+      return `it was ended by ${end.signal}`;
+    case 'memory':
+      return `it used ${mib(end.usedBytes)} of memory, its limit is ${mib(end.limitBytes)}`;
+    case 'ended':
+      return end.reason;
+  }
+}
