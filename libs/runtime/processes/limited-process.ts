@@ -121,14 +121,8 @@ function lowerPriority(pid: number, niceness: number): void {
 
 export function describeEnd(end: ProcessEnd): string {
   const mib = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
-  switch (end.kind) {
-    case 'exited':
-      return `it exited with code ${end.code}`;
-    case 'signal':
-      return `it was ended by ${end.signal}`;
-    case 'memory':
-      return `it used ${mib(end.usedBytes)} of memory, its limit is ${mib(end.limitBytes)}`;
-    case 'ended':
-      return end.reason;
-  }
+  if (end.kind === 'exited') return `it exited with code ${end.code}`;
+  if (end.kind === 'signal') return `it was ended by ${end.signal}`;
+  if (end.kind === 'memory') return `it used ${mib(end.usedBytes)} of memory, its limit is ${mib(end.limitBytes)}`;
+  return end.reason;
 }
