@@ -4,7 +4,7 @@ import { Session, type ChdbResult } from 'chdb';
 import { StagewatchError } from '#runtime/errors.js';
 import type { ForeignQuery } from '../store.js';
 import { ConnectionPool, type Lease } from './connection-pool.js';
-import { Gate, type BoundValue } from './gate.js';
+import { Gate, type AskEngine, type BoundValue } from './gate.js';
 import { engineError } from './refusal.js';
 import { ResultStream } from './result-stream.js';
 
@@ -54,7 +54,7 @@ export class ForeignQueries {
       const lent = [];
       for (let i = 0; i < connections; i++) lent.push(await open());
       for (const session of [gateSession, ...lent]) await session.queryAsync(`SET ${bounds}`);
-      const gate = await Gate.open(gateSession, database);
+      const gate = await Gate.open(askOf(gateSession), database);
       return new ForeignQueries(sessions, control, new ConnectionPool(lent, maxWaiting), gate, database);
     } catch (error) {
       for (const session of sessions) session.close();
@@ -144,6 +144,15 @@ export class ForeignQueries {
       clearInterval(timer);
     };
   }
+}
+
+function askOf(session: Session): AskEngine {
+  const options = { format: 'TSVRaw' };
+  return async (sql, parameters) => {
+    const bound = Object.keys(parameters).length > 0;
+    const answer = await (bound ? session.queryBindAsync(sql, parameters, options) : session.queryAsync(sql, options));
+    return answer.text();
+  };
 }
 
 /** What a query had written when it failed, the engine hands to the next one on its connection: it is thrown away here. */

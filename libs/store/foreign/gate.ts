@@ -1,4 +1,3 @@
-import type { Session } from 'chdb';
 import { engineError, refusal } from './refusal.js';
 import { SettingsRules } from './settings.js';
 import { checkTree } from './syntax-tree.js';
@@ -7,6 +6,9 @@ import { settingsClauses, tokenize, type Token } from './tokens.js';
 const maxQueryBytes = 256 * 1024;
 
 export type BoundValue = string | null;
+
+/** Asks the engine something, as a reader; the answer is text without escapes (TSVRaw). */
+export type AskEngine = (sql: string, parameters: Readonly<Record<string, BoundValue>>) => Promise<string>;
 
 export interface GateRequest {
   readonly sql: string;
@@ -28,21 +30,18 @@ export interface PassedQuery {
 /** Lets one statement through that only reads, and only what it may read. */
 export class Gate {
   private constructor(
-    private readonly session: Session,
+    private readonly askEngine: AskEngine,
     private readonly settings: SettingsRules,
     private readonly tableFunctions: ReadonlySet<string>,
     private readonly formats: ReadonlySet<string>,
     private readonly databases: ReadonlySet<string>,
   ) {}
 
-  static async open(session: Session, database: string): Promise<Gate> {
+  static async open(askEngine: AskEngine, database: string): Promise<Gate> {
     const names = async (sql: string): Promise<readonly string[]> =>
-      (await session.queryAsync(sql, { format: 'TSVRaw' }))
-        .text()
-        .split('\n')
-        .filter((line) => line !== '');
+      (await askEngine(sql, {})).split('\n').filter((line) => line !== '');
     return new Gate(
-      session,
+      askEngine,
       new SettingsRules(new Set(await names('SELECT name FROM system.settings'))),
       new Set(await names('SELECT lower(name) FROM system.table_functions')),
       new Set(await names('SELECT name FROM system.formats WHERE is_output')),
@@ -80,11 +79,7 @@ export class Gate {
 
   private async ask(sql: string, parameters: Readonly<Record<string, BoundValue>>): Promise<string> {
     try {
-      const options = { format: 'TSVRaw' };
-      const answer = await (Object.keys(parameters).length === 0
-        ? this.session.queryAsync(sql, options)
-        : this.session.queryBindAsync(sql, parameters, options));
-      return answer.text();
+      return await this.askEngine(sql, parameters);
     } catch (error) {
       throw engineError(error);
     }
