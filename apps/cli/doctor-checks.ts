@@ -6,7 +6,11 @@ import { dirname, join } from 'node:path';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import { openEmbeddedStore } from '#store/index.js';
+
+/** How long somebody who listens on the port may take to answer. */
+const askMs = 1000;
 
 export interface Check {
   readonly name: string;
@@ -69,11 +73,14 @@ async function isFree(host: string, port: number): Promise<boolean> {
 }
 
 async function isStagewatch(host: string, port: number): Promise<boolean> {
+  const stop = stopSignal([], askMs);
   try {
-    const response = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(1000) });
+    const response = await fetch(`http://${host}:${port}/healthz`, { signal: stop.signal });
     return response.ok;
   } catch {
     return false;
+  } finally {
+    stop.end();
   }
 }
 

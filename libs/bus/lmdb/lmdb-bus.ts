@@ -1,4 +1,5 @@
 import type { Logger } from '#runtime/logging.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import {
   BusFull,
   type Bus,
@@ -133,7 +134,15 @@ export class LmdbBus implements Bus {
 
   async *tail(stream: string, options: TailOptions): AsyncGenerator<Message> {
     const { log } = this.stream(stream);
-    const signal = options.signal === undefined ? this.closing.signal : AbortSignal.any([this.closing.signal, options.signal]);
+    const stop = stopSignal([this.closing.signal, options.signal]);
+    try {
+      yield* this.follow(log, options, stop.signal);
+    } finally {
+      stop.end();
+    }
+  }
+
+  private async *follow(log: StreamLog, options: TailOptions, signal: AbortSignal): AsyncGenerator<Message> {
     let cursor = options.after;
     while (!signal.aborted) {
       const subject = options.subject === undefined ? undefined : this.subjects.number(options.subject);

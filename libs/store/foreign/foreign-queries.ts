@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Session, type ChdbResult } from 'chdb';
 import { StagewatchError } from '#runtime/errors.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import type { ForeignQuery } from '../store.js';
 import { ConnectionPool, type Lease } from './connection-pool.js';
 import { Gate, type AskEngine, type BoundValue } from './gate.js';
@@ -68,10 +69,12 @@ export class ForeignQueries {
     const parameters: Readonly<Record<string, BoundValue>> = request.parameters ?? {};
     const database = request.database ?? this.database;
     const stopping = new AbortController();
-    const signal = request.signal === undefined ? stopping.signal : AbortSignal.any([request.signal, stopping.signal]);
+    const stop = stopSignal([request.signal, stopping.signal]);
+    const { signal } = stop;
     this.running.add(stopping);
     let lease: Lease | undefined;
     const finish = (): void => {
+      stop.end();
       this.running.delete(stopping);
       lease?.release();
     };
