@@ -53,6 +53,10 @@ export class Metrics {
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
+  readonly alertsLeftOut = this.counter(
+    'stagewatch_alerts_left_out_total',
+    'Findings that a receiver is never told of, since too many waited for it.',
+  );
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
