@@ -73,7 +73,13 @@ export class Alerts {
     const rules = new Rules({ bus, allowPrivate, changed: (id) => this.dispatcher.ruleChanged(id) });
     this.rules = rules;
     this.dispatcher = new Dispatcher({
-      ...{ rules, outbox, send, clock, logger, metrics, externalUrl },
+      rules,
+      outbox,
+      send,
+      clock,
+      logger,
+      metrics,
+      externalUrl,
       ...(options.maxWaiting !== undefined && { maxWaiting: options.maxWaiting }),
     });
     this.intake = new Intake({ bus, rules, outbox, clock, logger, received: (item) => this.dispatcher.add(item) });

@@ -163,7 +163,7 @@ export async function eventually<T>(ask: () => T | Promise<T>, right: (value: T)
   for (let tries = 0; ; tries++) {
     const value = await ask();
     if (right(value)) return value;
-    if (tries > 400) throw new Error(`not so in time: ${JSON.stringify(value)}`);
+    if (tries > 400) throw new Error(`not so in time: ${JSON.stringify(value).slice(0, 2000)}`);
     await delay(10);
   }
 }
