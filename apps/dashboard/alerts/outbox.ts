@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Bus, KeyValue } from '#bus/bus.js';
 import { decodeJson, encodeJson, type FindingBody } from '#bus/messages.js';
+import { smallest } from '#math/extremes.js';
 
 /** One finding that one rule wants told; its key follows from both, so that it exists once however often it is made. */
 export interface Item {
@@ -93,7 +94,7 @@ export class Outbox {
       state: 'pending',
       tries: [],
       nextTryMs: nowMs,
-      sinceMs: Math.min(...found.map((item) => item.createdMs)),
+      sinceMs: smallest(found.map((item) => item.createdMs)),
       ...(leftOut > 0 && { leftOut }),
     };
     await this.save(delivery);

@@ -62,7 +62,7 @@ export class LmdbBus implements Bus {
     await this.parts.space.look();
     const numbers = await writer.write((batch) => {
       const known = readJson<Record<string, number>>(tables.meta.get(streamNumbersKey)) ?? {};
-      let next = Math.max(0, ...Object.values(known)) + 1;
+      let next = Object.values(known).reduce((most, number) => Math.max(most, number), 0) + 1;
       for (const name of Object.keys(streams)) known[name] ??= next++;
       batch.put(tables.meta, streamNumbersKey, Buffer.from(JSON.stringify(known)));
       return known;
@@ -211,7 +211,11 @@ export class LmdbBus implements Bus {
 
   private addGroup(stream: Stream, name: string, number: number, options: GroupOptions): void {
     const { tables, writer, logger } = this.parts;
-    const slowest = (subject: number): number => Math.min(...[...stream.groups.values()].map((group) => group.position(subject)));
+    const slowest = (subject: number): number => {
+      let least = Infinity;
+      for (const group of stream.groups.values()) least = Math.min(least, group.position(subject));
+      return least;
+    };
     const parts = { number, name, log: stream.log, slowest, tables, writer, subjects: this.subjects, logger };
     stream.groups.set(name, new LmdbGroup(parts, options));
   }
@@ -219,7 +223,9 @@ export class LmdbBus implements Bus {
   private nextGroupNumber(stream: Stream, name: string): number {
     const existing = stream.groups.get(name);
     if (existing !== undefined) return existing.parts.number;
-    return Math.max(0, ...[...stream.groups.values()].map((group) => group.parts.number)) + 1;
+    let most = 0;
+    for (const group of stream.groups.values()) most = Math.max(most, group.parts.number);
+    return most + 1;
   }
 
   /** Outside of the publish that caused it: the messages to go must be durable to be found. */

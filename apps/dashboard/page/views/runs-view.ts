@@ -170,7 +170,11 @@ function newRow(run: string): Row {
 
 function columnHeads(): HTMLElement {
   const heads = ['Run', 'Stage', 'Step', 'Loss', 'Status', 'Last seen'];
-  return h('div', { class: 'run-heads', 'aria-hidden': 'true' }, ...heads.map((head) => h('span', {}, head)));
+  return h(
+    'div',
+    { class: 'run-heads', 'aria-hidden': 'true' },
+    heads.map((head) => h('span', {}, head)),
+  );
 }
 
 function matches(run: RunBody, filter: string): boolean {
