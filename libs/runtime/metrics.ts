@@ -24,6 +24,7 @@ export class Metrics {
     'group',
   ]);
   readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream']);
+  readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
   readonly batchRows = this.histogram(
     'stagewatch_store_batch_rows',
     'Rows in one insert.',

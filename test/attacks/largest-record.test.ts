@@ -35,8 +35,8 @@ describe('a record as large as the door lets in', () => {
   }
 
   it.each([
-    ['of logged numbers', 600_000, ['a', 'b', 'c']],
-    ['of numbers that are judged', 300_000, ['loss.train', 'lr']],
+    ['of logged numbers', 250_000, ['a', 'b', 'c']],
+    ['of numbers that are judged', 150_000, ['loss.train', 'lr']],
   ])(
     '%s: acknowledged, stored, and nothing is set aside',
     async (_, points, names) => {

@@ -103,7 +103,7 @@ function readingDeltas(readings: readonly ReadingRow[]): readonly SeriesDelta[] 
   }));
 }
 
-function findingRow(finding: FindingBody): FindingRow {
+export function findingRow(finding: FindingBody): FindingRow {
   const { id, run, attempt, step, onset, kind, from = '', to = '', detail = '', provisional, severity, text, timeMs } = finding;
   const evidence = JSON.stringify(finding.evidence);
   return { run, id, attempt, step, onset, kind, from, to, detail, provisional, severity, evidence, text, timeMs };

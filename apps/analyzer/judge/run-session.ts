@@ -2,6 +2,7 @@ import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
 import type { Message } from '#bus/bus.js';
 import { lossSpecOf } from '#graph/index.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
+import { tellDeadLetter } from '../dead-letter.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
 import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
@@ -122,6 +123,8 @@ export class RunSession {
     this.advance(envelope, cause, off);
     await this.write();
     const state = encodeMemory(this.memory!);
+    const message = lease.messages.find(({ position }) => position === cause.position)!;
+    await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), this.work.signal, this.parts.logger);
     await outlast('reject', () => lease.reject(cause.position, reason, state), this.work.signal, this.parts.logger);
     this.parts.metrics.deadLetters.inc({ stream: 'records' });
     this.parts.logger.error({ run: cause.run, step }, reason);

@@ -3,6 +3,7 @@ import { stopSignal } from '#runtime/stop-signal.js';
 import {
   BusFull,
   type Bus,
+  type DeclaredGroup,
   type Group,
   type GroupOptions,
   type KeyValue,
@@ -130,6 +131,10 @@ export class LmdbBus implements Bus {
     const group = target.groups.get(name);
     if (group === undefined) throw new Error(`group ${name} (${number}) is gone`);
     return group;
+  }
+
+  groups(): readonly DeclaredGroup[] {
+    return [...this.streams].flatMap(([stream, { groups }]) => Array.from(groups, ([name, group]) => ({ stream, name, group })));
   }
 
   async *tail(stream: string, options: TailOptions): AsyncGenerator<Message> {
