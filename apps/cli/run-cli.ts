@@ -1,3 +1,4 @@
+import { deadLettersCommand } from './commands/dead-letters.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   showCommand,
   findingsCommand,
   sqlCommand,
+  deadLettersCommand,
   deleteCommand,
 ];
 

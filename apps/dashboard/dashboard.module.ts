@@ -1,4 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeadLettersService } from './dead-letters/dead-letters.service.js';
 import { AlertsController } from './http/alerts.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { SqlController } from './http/sql.controller.js';
@@ -13,8 +15,14 @@ export class DashboardModule {
   static create(options: DashboardOptions, hub: LiveHub): DynamicModule {
     return {
       module: DashboardModule,
-      controllers: [HealthController, RunsController, SqlController, AlertsController],
-      providers: [{ provide: OPTIONS, useValue: options }, { provide: LIVE_HUB, useValue: hub }, RunsService, LiveGateway],
+      controllers: [HealthController, RunsController, SqlController, AlertsController, DeadLettersController],
+      providers: [
+        { provide: OPTIONS, useValue: options },
+        { provide: LIVE_HUB, useValue: hub },
+        RunsService,
+        DeadLettersService,
+        LiveGateway,
+      ],
     };
   }
 }

@@ -28,6 +28,7 @@ export const doctorCommand: Command = {
     const config = serviceConfig(invocation);
     if (flags['json'] !== true) io.err('Trying the stores…\n');
     const analyzer = await import('#analyzer/index.js');
+    const { checkRunning } = await import('../doctor-running.js');
     const { checkDataFolder, checkPorts, checkStores } = await import('../doctor-checks.js');
     const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
@@ -36,10 +37,11 @@ export const doctorCommand: Command = {
       stores: await checkStores(),
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),
+      running: await checkRunning(config),
       ...(flags['verify'] === true && { operators: await analyzer.verifyExecutors(config.engine, progressOn(io)) }),
     };
     const healthy =
-      [...report.stores, ...report.ports, report.data].every((check) => check.ok) &&
+      [...report.stores, ...report.ports, report.data, ...report.running].every((check) => check.ok) &&
       report.executors.some((e) => e.chosen) &&
       report.operators?.ok !== false;
     if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report }, spellNumbers)}\n`);
@@ -55,6 +57,8 @@ interface Report {
   readonly stores: readonly Check[];
   readonly ports: readonly Check[];
   readonly data: Check;
+  /** What a service that runs here says of itself. */
+  readonly running: readonly Check[];
   readonly operators?: OperatorsTable;
 }
 
@@ -84,6 +88,7 @@ function print(io: Io, report: Report, healthy: boolean): void {
   section('Stores', checks(report.stores));
   section('Ports', checks(report.ports));
   section('Data', checks([report.data]));
+  section('Running service', checks(report.running));
   if (report.operators !== undefined) io.out(`\n${operatorsText(report.operators)}`);
   io.out(healthy ? '\nReady.\n' : '\nSomething is missing; see above.\n');
 }

@@ -1,4 +1,14 @@
-import type { Bus, DeclaredGroup, Entry, Group, KeyValue, Message, OutgoingMessage, PublishResult, TailOptions } from '#bus/bus.js';
+import type {
+  Bus,
+  DeclaredGroup,
+  Entry,
+  Group,
+  KeyValue,
+  Message,
+  OutgoingMessage,
+  PublishResult,
+  TailOptions,
+} from '#bus/bus.js';
 
 /** A bus in memory, with what the dashboard uses of one: publishing, tails, and values. Keeps the newest messages of a stream. */
 export class MemoryBus implements Bus {
