@@ -143,7 +143,7 @@ export class GroupWorker {
     try {
       await tellDeadLetter(this.parts, group, first!, reason);
       await lease.reject(first!.position, reason);
-      metrics.deadLetters.inc({ stream });
+      metrics.deadLetters.inc({ stream, group });
     } catch (rejection) {
       logger.error({ err: rejection, group, run: lease.subject }, 'cannot set the message aside');
     }

@@ -126,7 +126,7 @@ export class RunSession {
     const message = lease.messages.find(({ position }) => position === cause.position)!;
     await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), this.work.signal, this.parts.logger);
     await outlast('reject', () => lease.reject(cause.position, reason, state), this.work.signal, this.parts.logger);
-    this.parts.metrics.deadLetters.inc({ stream: 'records' });
+    this.parts.metrics.deadLetters.inc({ stream: 'records', group: 'judge' });
     this.parts.logger.error({ run: cause.run, step }, reason);
     await this.committed(this.gathered, this.memory!);
     this.forget();

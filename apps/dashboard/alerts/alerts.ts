@@ -25,7 +25,7 @@ export interface AlertsOptions {
   readonly bus: Bus;
   readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports'>;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'alertTries' | 'alertsLeftOut'>;
+  readonly metrics: Pick<Metrics, 'alertTries' | 'alertsLeftOut' | 'deadLetters'>;
   /** For tests. */
   readonly clock?: Clock;
   readonly resolve?: Resolve;
@@ -82,7 +82,7 @@ export class Alerts {
       externalUrl,
       ...(options.maxWaiting !== undefined && { maxWaiting: options.maxWaiting }),
     });
-    this.intake = new Intake({ bus, rules, outbox, clock, logger, received: (item) => this.dispatcher.add(item) });
+    this.intake = new Intake({ bus, rules, outbox, clock, logger, metrics, received: (item) => this.dispatcher.add(item) });
     this.cleaning = new PeriodicTask({ name: 'alert outbox cleaning', intervalMs: cleanMs, logger }, () =>
       outbox.clean(clock.nowMs() - keepMs, keepDeliveries),
     );

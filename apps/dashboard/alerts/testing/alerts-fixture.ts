@@ -23,6 +23,8 @@ export interface AlertsFixture {
   readonly clock: ManualClock;
   readonly alerts: Alerts;
   readonly logger: Logger;
+  /** Of the alerts that were started last. */
+  readonly metrics: Metrics;
   /** All that was logged. */
   readonly logged: string;
   /** Puts the rule `one`, which waits for nothing. */
@@ -47,6 +49,7 @@ export function alertsFixture(): AlertsFixture {
   let clock: ManualClock;
   let alerts: Alerts;
   let logged: string;
+  let metrics: Metrics;
 
   const logger = pino(
     { level: 'trace' },
@@ -60,7 +63,8 @@ export function alertsFixture(): AlertsFixture {
 
   async function start(options: Partial<AlertsOptions> = {}): Promise<Alerts> {
     const config = { alertsAllowPrivate: true, host: '127.0.0.1', ports: { grpc: 1, http: 7580, clickhouse: 1 } };
-    const made = createAlerts({ bus, config, logger, metrics: new Metrics(), clock, ...options });
+    metrics = new Metrics();
+    const made = createAlerts({ bus, config, logger, metrics, clock, ...options });
     await made.start();
     return made;
   }
@@ -97,6 +101,9 @@ export function alertsFixture(): AlertsFixture {
       return logged;
     },
     logger,
+    get metrics() {
+      return metrics;
+    },
     rule: (fields = {}) =>
       alerts.rules.put({
         id: 'one',
