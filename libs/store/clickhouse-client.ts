@@ -1,4 +1,4 @@
-import type { Agent } from 'node:http';
+import { Agent, type AgentOptions } from 'node:http';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
 import { database } from './database.js';
 import type { ClassName } from './engine-process/classes.js';
@@ -8,7 +8,7 @@ export type { ClickHouseClient } from '@clickhouse/client';
 
 /** Where ClickHouse is: the process of the embedded engine, behind a socket, or a server. */
 export type ClickHouseAddress =
-  | { readonly kind: 'engine'; readonly agent: Agent }
+  | { readonly kind: 'engine'; readonly socketPath: string }
   /** With user and password in it, as in `http://user:password@host:8123`. */
   | { readonly kind: 'server'; readonly url: string };
 
@@ -50,7 +50,8 @@ export function openClient(address: ClickHouseAddress, className: ClassName, hom
   return createClient({
     ...common,
     url: 'http://engine',
-    http_agent: address.agent,
+    // Of this client alone, which ends it when it is closed.
+    http_agent: new Agent({ keepAlive: true, socketPath: address.socketPath } as AgentOptions),
     username: className,
     clickhouse_settings: className === 'writer' ? writing : className === 'page' ? reading : {},
   });

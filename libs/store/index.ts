@@ -22,7 +22,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const { path, logger = createLogger({ level: 'silent' }), metrics, limits, memoryBytes = defaultMemoryBytes } = options;
   const engine = await EngineProcess.start({ path, logger, metrics, limits: defaultEngineLimits(memoryBytes) });
   try {
-    return await ClickHouseStore.open({ kind: 'engine', agent: engine.agent }, { logger, metrics, limits, host: engine });
+    return await ClickHouseStore.open({ kind: 'engine', socketPath: engine.socketPath }, { logger, metrics, limits, host: engine });
   } catch (error) {
     await engine.close();
     throw error;

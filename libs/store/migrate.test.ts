@@ -19,7 +19,7 @@ let migrationClient: MigrationClient;
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'stagewatch-migrate-'));
   engine = await EngineProcess.start({ path, limits: defaultEngineLimits(1024 ** 3), logger: createLogger({ level: 'silent' }) });
-  const address = { kind: 'engine', agent: engine.agent } as const;
+  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
   const outside = openClient(address, 'writer', 'default');
   await outside.command({ query: 'CREATE DATABASE stagewatch' });
   await outside.close();

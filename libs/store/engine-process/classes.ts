@@ -1,4 +1,4 @@
-import { foreignBounds, foreignSlots, type EngineLimits } from './options.js';
+import { foreignSettings, foreignSlots, type EngineLimits } from './options.js';
 
 /** On whose behalf a statement runs. A client says it as its user. */
 export const classNames = ['writer', 'page', 'gate', 'foreign'] as const;
@@ -13,27 +13,19 @@ export interface StatementClass {
 }
 
 export function statementClasses(limits: EngineLimits): Readonly<Record<ClassName, StatementClass>> {
-  const foreign = foreignBounds(limits);
   const house = `max_threads = ${limits.threads}`;
+  const stranger = [
+    "profile = 'foreign'",
+    ...Object.entries(foreignSettings(limits)).map(([name, value]) => `${name} = ${value}`),
+    // Memory that is not counted yet, a thread at a time.
+    'max_untracked_memory = 1048576',
+    'allow_ddl = 0',
+  ];
   return {
     writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
-    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'allow_ddl = 0', 'max_execution_time = 60', 'readonly = 2'] },
-    gate: {
-      slots: 2,
-      maxWaiting: 1000,
-      bounds: ["profile = 'foreign'", 'max_threads = 1', 'max_execution_time = 5', 'allow_ddl = 0', 'readonly = 2'],
-    },
-    foreign: {
-      slots: foreignSlots,
-      maxWaiting: foreignSlots,
-      bounds: [
-        "profile = 'foreign'",
-        // Memory that is not counted yet, a thread at a time.
-        `max_untracked_memory = ${Math.min(4 * 1024 ** 2, foreign.memoryBytes)}`,
-        'allow_ddl = 0',
-        'readonly = 2',
-      ],
-    },
+    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'readonly = 1'] },
+    gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
+    foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
   };
 }
 

@@ -1,29 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { database } from '../database.js';
-import { foreignBounds, type EngineOptions } from './options.js';
+import { foreignSettings, type EngineOptions } from './options.js';
 
-/** Rights that the engine itself enforces: no source, no engine of tables beyond the one in use, no dictionary, no function. */
+/**
+ * Rights that the engine itself enforces: no source, no engine of tables beyond the one in use, no dictionary, no function.
+ * Tables of `system` are open to everybody here, whatever is granted; which of them are shown is for the gate.
+ */
 const grants = [
   `SELECT, INSERT, ALTER TABLE, ALTER VIEW, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SHOW, CHECK ON ${database}.*`,
   `CREATE DATABASE ON ${database}.*`,
   'TABLE ENGINE ON ReplacingMergeTree',
-  ...words(
-    'one numbers numbers_mt zeros zeros_mt primes settings merge_tree_settings settings_profiles tables columns databases functions ' +
-      'table_functions aggregate_function_combinators formats table_engines data_type_families keywords collations codecs ' +
-      'completions documentation build_options licenses contributors time_zones data_skipping_indices parts parts_columns ' +
-      'detached_parts mutations macros dictionaries clusters roles disks',
-  ).map((table) => `SELECT ON system.${table}`),
-  'SELECT ON information_schema.*',
-  'SELECT ON INFORMATION_SCHEMA.*',
-  // KILL QUERY reads these to find what it ends.
-  'SELECT(query_id, user, query, Settings) ON system.processes',
   'KILL QUERY ON *.*',
 ];
-
-function words(list: string): readonly string[] {
-  return list.split(' ');
-}
 
 /** Writes what chDB reads when it is opened; the answer is the path to give it. */
 export function writeConfiguration(options: EngineOptions): string {
@@ -52,24 +41,17 @@ export function writeConfiguration(options: EngineOptions): string {
 }
 
 /**
- * A connection of chDB is always the user `default`, so writers and strangers share these grants. What a stranger may take
- * is a profile that their connections put on, and what they may not do is `readonly`.
+ * A connection of chDB is always the user `default`, so writers and strangers share these grants. What a stranger may ask
+ * for at most is a profile that their connections put on, and what they may not do is `readonly`.
  */
 function usersXml(options: EngineOptions): string {
-  const foreign = foreignBounds(options.limits);
-  const bounded = Object.entries({
-    max_memory_usage: foreign.memoryBytes,
-    max_temporary_data_on_disk_size_for_query: foreign.temporaryDiskBytes,
-    max_threads: foreign.threads,
-    max_execution_time: foreign.seconds,
-  });
+  const constraints = Object.entries(foreignSettings(options.limits)).map(
+    ([name, value]) => `<${name}><min>1</min><max>${value}</max></${name}>`,
+  );
   return `<clickhouse>
   <profiles>
     <default/>
-    <foreign>
-      ${bounded.map(([name, value]) => `<${name}>${value}</${name}>`).join('')}
-      <constraints>${bounded.map(([name, value]) => `<${name}><min>1</min><max>${value}</max></${name}>`).join('')}</constraints>
-    </foreign>
+    <foreign><constraints>${constraints.join('')}</constraints></foreign>
   </profiles>
   <quotas><default/></quotas>
   <users>

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { get } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StagewatchError } from '#runtime/errors.js';
@@ -39,7 +39,6 @@ const graceMs = 20_000;
 
 /** ClickHouse as a process beside this one, started again whenever it ends. */
 export class EngineProcess {
-  readonly agent: Agent;
   private readonly options: EngineOptions;
   private readonly stopping = new AbortController();
   private child: LimitedProcess | undefined;
@@ -51,7 +50,6 @@ export class EngineProcess {
     const privateFolder = choosePrivateFolder(given.path);
     const socketPath = join(privateFolder, socketName);
     this.options = { path: given.path, privateFolder, socketPath, limits: given.limits };
-    this.agent = new Agent({ keepAlive: true, socketPath } as ConstructorParameters<typeof Agent>[0]);
   }
 
   /** Resolves when it answers; throws with its own reason when it cannot be started. */
@@ -69,6 +67,10 @@ export class EngineProcess {
     }
     engine.supervision = engine.supervise();
     return engine;
+  }
+
+  get socketPath(): string {
+    return this.options.socketPath;
   }
 
   get pid(): number | undefined {
@@ -171,7 +173,6 @@ export class EngineProcess {
   }
 
   private clear(): void {
-    this.agent.destroy();
     rmSync(this.options.privateFolder, { recursive: true, force: true });
   }
 }

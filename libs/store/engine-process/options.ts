@@ -25,20 +25,13 @@ export type EngineMessage =
 export const socketName = 'engine.sock';
 export const foreignSlots = 2;
 
-export interface ForeignBounds {
-  readonly memoryBytes: number;
-  readonly temporaryDiskBytes: number;
-  readonly threads: number;
-  readonly seconds: number;
-}
-
 /** What one query of a stranger may take: strangers together may take half of everything, and this many run at a time. */
-export function foreignBounds(limits: EngineLimits): ForeignBounds {
+export function foreignSettings(limits: EngineLimits): Readonly<Record<string, number>> {
   const share = (total: number): number => Math.max(1, Math.floor(total / 2 / foreignSlots));
   return {
-    memoryBytes: share(limits.memoryBytes),
-    temporaryDiskBytes: share(limits.temporaryDiskBytes),
-    threads: share(limits.threads),
-    seconds: 60,
+    max_memory_usage: share(limits.memoryBytes),
+    max_temporary_data_on_disk_size_for_query: share(limits.temporaryDiskBytes),
+    max_threads: share(limits.threads),
+    max_execution_time: 60,
   };
 }
