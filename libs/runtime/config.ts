@@ -37,6 +37,9 @@ const schema = z.object({
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  /** That measure at the same time; without it one on the CPU, and one for each graphics card in use. */
+  STAGEWATCH_MEASURING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  STAGEWATCH_MEASURING_DEADLINE_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
   STAGEWATCH_EXECUTOR: z.string().default('auto'),
@@ -61,6 +64,11 @@ export interface Config {
     readonly streams: number;
   };
   readonly lostAfterMs: number;
+  readonly measuring: {
+    readonly processes: number | undefined;
+    /** Of one measurement, without the time in which other processes have the cores. */
+    readonly deadlineMs: number;
+  };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -95,6 +103,7 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

@@ -41,11 +41,13 @@ export class LimitedProcess {
   private readonly child: ChildProcess;
   private watch: NodeJS.Timeout | undefined;
   private reason: ProcessEnd | undefined;
+  private limitBytes: number;
   /** Resolves once it is gone, whatever the reason. */
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
     const { file, args = [], nodeFlags = [], environment, name, logger } = options;
+    this.limitBytes = options.memoryBytes;
     this.child = fork(file, args, {
       execArgv: [...nodeFlags],
       env: { ...environment },
@@ -76,6 +78,11 @@ export class LimitedProcess {
     return this.child.pid;
   }
 
+  /** For a process that says what it takes before it has anything to do. */
+  limitMemory(bytes: number): void {
+    this.limitBytes = bytes;
+  }
+
   /** False when it is gone. */
   send(message: unknown): boolean {
     if (!this.child.connected) return false;
@@ -95,8 +102,8 @@ export class LimitedProcess {
 
   private look(): void {
     const usedBytes = residentBytes(this.child.pid!);
-    if (usedBytes === undefined || usedBytes <= this.options.memoryBytes) return;
-    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.options.memoryBytes };
+    if (usedBytes === undefined || usedBytes <= this.limitBytes) return;
+    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.limitBytes };
     this.child.kill('SIGKILL');
   }
 }
