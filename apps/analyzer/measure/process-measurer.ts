@@ -1,120 +1,160 @@
-import { join } from 'node:path';
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { mkdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { BlobMissing } from '#blobs/blobs.js';
+import { cudaDevices, usesCuda } from '#engine/index.js';
 import type { Logger } from '#runtime/logging.js';
-import { packageRoot } from '#runtime/package-root.js';
-import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } from './measurer.js';
-import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
+import type { Metrics } from '#runtime/metrics.js';
+import { PeriodicTask } from '#runtime/periodic.js';
+import { Stopped } from '../weather.js';
+import type { MeasureJob, Measurer, MeasureResult } from './measurer.js';
+import { MeasuringPlace } from './measuring-place.js';
+import type { Ready } from './measuring-process.js';
+import type { EngineSettings, JobFiles } from './messages.js';
+import { withFiles } from './stored-bytes.js';
 
-export interface WorkerMeasurerOptions {
+export interface ProcessMeasurerOptions {
   readonly logger: Logger;
-  readonly engine: WorkerSettings;
-  /** How long the worker may take to come to an end by itself. */
-  readonly patienceMs?: number;
-  /** For tests. */
-  readonly workerFile?: string;
+  readonly metrics: Metrics;
+  readonly engine: EngineSettings;
+  /** At the same time; without it one on the CPU, and one for each graphics card that is found to be used. */
+  readonly processes: number | undefined;
+  readonly deadlineMs: number;
+  /** A folder of its own, emptied now: whoever used it before was killed. */
+  readonly scratch: string;
+  readonly idleMs?: number;
+  /** Another program than that of the measuring process. */
+  readonly file?: string;
 }
 
-interface Waiting {
-  readonly job: MeasureJob;
-  readonly resolve: (result: MeasureResult) => void;
-  readonly reject: (error: Error) => void;
-}
+/** Models have to be compiled anew afterwards; a run whose snapshots are further apart does not mind that. */
+const defaultIdleMs = 5 * 60_000;
+const gaugeEveryMs = 2000;
 
 /**
- * Measures in a worker thread, one snapshot at a time, in the order of asking: the event loop stays free for those who
- * send and look. The worker starts with the first measurement, keeps its models, and is started anew after a crash.
+ * Measures in processes with a memory limit, a deadline and the lowest priority, so that a fault of a native library, an
+ * endless loop or a gigabyte too much ends a measurement and nothing else. A process starts with the first measurement, keeps
+ * its models, and is replaced when it has ended.
  */
-export class WorkerMeasurer implements Measurer {
-  private readonly waiting = new Map<number, Waiting>();
-  private worker: Worker | undefined;
-  private nextId = 1;
-  private turn: Promise<unknown> = Promise.resolve();
-  private closed = false;
+export class ProcessMeasurer implements Measurer {
+  private readonly places: MeasuringPlace[] = [];
+  private readonly free: MeasuringPlace[] = [];
+  private readonly waiting: ((place: MeasuringPlace) => void)[] = [];
+  private readonly closing = new AbortController();
+  private readonly gauge: PeriodicTask;
+  private executor: string | undefined;
+  private lastId = 0;
 
-  constructor(private readonly options: WorkerMeasurerOptions) {}
+  constructor(private readonly options: ProcessMeasurerOptions) {
+    rmSync(options.scratch, { recursive: true, force: true });
+    mkdirSync(options.scratch, { recursive: true });
+    const { logger, metrics, processes = 1 } = options;
+    for (let i = 0; i < processes; i++) this.add();
+    this.gauge = new PeriodicTask({ name: 'measuring gauge', intervalMs: gaugeEveryMs, logger }, async () =>
+      metrics.measuringResidentBytes.set(this.places.reduce((sum, place) => sum + place.residentBytes, 0)),
+    );
+  }
 
-  measure(job: MeasureJob): Promise<MeasureResult> {
-    const turn = this.turn.then(() => this.send(job));
-    this.turn = turn.catch(() => undefined);
-    return turn;
+  get capacity(): number {
+    return this.places.length;
+  }
+
+  async measure(job: MeasureJob, signal: AbortSignal): Promise<MeasureResult> {
+    const ending = linked(signal, this.closing.signal);
+    try {
+      const place = await this.take(ending.signal);
+      try {
+        return await withFiles(this.options.scratch, job, (files) => this.measureAt(place, job, files, ending.signal));
+      } finally {
+        this.give(place);
+      }
+    } finally {
+      ending.unlink();
+    }
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    if (this.worker !== undefined) await this.end(this.worker);
-    this.crashed(new MeasurerCrashed('the service closes'));
+    this.closing.abort();
+    await this.gauge.close();
+    await Promise.all(this.places.map((place) => place.close()));
   }
 
-  private async send(job: MeasureJob): Promise<MeasureResult> {
-    const snapshot = await job.snapshot();
-    if (this.closed) throw new MeasurerCrashed('the service closes');
-    const worker = (this.worker ??= this.startWorker());
-    const id = this.nextId++;
-    const { artifact: _, ...rest } = job;
+  private async measureAt(place: MeasuringPlace, job: MeasureJob, files: JobFiles, signal: AbortSignal): Promise<MeasureResult> {
+    const { metrics } = this.options;
+    const { snapshot: _, artifact: __, tracker: ___, ...task } = job;
+    this.gauge.start();
+    metrics.measurementsUnderWay.inc();
+    try {
+      const answer = await place.measure({ id: ++this.lastId, task, files }, signal);
+      if (answer.kind === 'missing') throw new BlobMissing(`there is no file ${answer.path}`);
+      if (answer.kind === 'failed') throw new Error(answer.message);
+      return { ...answer.result, tracker: answer.tracker ? await readFile(files.trackerAfter) : undefined };
+    } finally {
+      metrics.measurementsUnderWay.dec();
+    }
+  }
+
+  private async take(signal: AbortSignal): Promise<MeasuringPlace> {
+    if (signal.aborted) throw new Stopped('measure');
+    const place = this.free.shift();
+    if (place !== undefined) return place;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { job, resolve, reject });
-      this.post(worker, { kind: 'measure', id, job: { ...rest, snapshot } });
+      const stop = (): void => {
+        this.waiting.splice(this.waiting.indexOf(turn), 1);
+        reject(new Stopped('measure'));
+      };
+      const turn = (next: MeasuringPlace): void => {
+        signal.removeEventListener('abort', stop);
+        resolve(next);
+      };
+      this.waiting.push(turn);
+      signal.addEventListener('abort', stop);
     });
   }
 
-  /**
-   * The worker ends itself, between two steps of its work: a thread that is ended by force inside ONNX Runtime throws there,
-   * where nobody catches it, and takes the whole process along.
-   */
-  private async end(worker: Worker): Promise<void> {
-    const exited = new Promise((resolve) => worker.once('exit', resolve));
-    this.post(worker, { kind: 'close' });
-    const force = setTimeout(() => void worker.terminate(), this.options.patienceMs ?? 30_000);
-    await exited;
-    clearTimeout(force);
+  private give(place: MeasuringPlace): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free.push(place);
+    else next(place);
   }
 
-  private startWorker(): Worker {
-    const file = this.options.workerFile ?? join(packageRoot, 'dist/apps/analyzer/measure/measure-worker.js');
-    // Native libraries read the process's environment, which a worker of its own would only have a copy of.
-    const worker = new Worker(file, { workerData: this.options.engine, env: SHARE_ENV });
-    worker.on('message', (message: FromWorker) => this.received(worker, message));
-    worker.on('error', (error) => this.ended(worker, error));
-    worker.on('exit', (code) => this.ended(worker, new Error(`the worker ended with code ${code}`)));
-    return worker;
+  private add(device?: string): void {
+    const { logger, metrics, engine, deadlineMs, idleMs = defaultIdleMs, file } = this.options;
+    const place = new MeasuringPlace({
+      logger,
+      metrics,
+      // Whatever the first process chose, the others need not try again.
+      engine: () => ({ ...engine, ...(this.executor !== undefined && { executor: this.executor }) }),
+      environment: device === undefined ? undefined : { CUDA_VISIBLE_DEVICES: device },
+      deadlineMs,
+      idleMs,
+      file,
+      started: (ready) => this.started(ready),
+    });
+    this.places.push(place);
+    this.give(place);
   }
 
-  private received(worker: Worker, message: FromWorker): void {
-    const waiting = this.waiting.get(message.id);
-    if (waiting === undefined) return;
-    if (message.kind === 'artifact') {
-      void this.answer(worker, message.request, waiting.job.artifact(message.digest));
-      return;
-    }
-    this.waiting.delete(message.id);
-    if (message.kind === 'measured') waiting.resolve(message.result);
-    else waiting.reject(new Error(message.message));
+  /** The first place computes on the first graphics card; each of the others gets a place of its own. */
+  private started({ executor }: Ready): void {
+    if (this.executor !== undefined) return;
+    this.executor = executor;
+    if (this.options.processes !== undefined || !usesCuda(executor)) return;
+    for (const device of cudaDevices().slice(1)) this.add(device);
   }
+}
 
-  private async answer(worker: Worker, request: number, bytes: Promise<Buffer>): Promise<void> {
-    try {
-      this.post(worker, { kind: 'artifact', request, bytes: await bytes, error: '' });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.post(worker, { kind: 'artifact', request, bytes: undefined, error: text });
-    }
+/** One signal for two, which is held by both as long as it is needed. */
+function linked(...signals: readonly AbortSignal[]): { readonly signal: AbortSignal; readonly unlink: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  for (const signal of signals) {
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
   }
-
-  private post(worker: Worker, message: ToWorker): void {
-    // A thread has no origin.
-    worker.postMessage(message, []);
-  }
-
-  private ended(worker: Worker, error: Error): void {
-    if (this.worker !== worker) return;
-    this.worker = undefined;
-    if (!this.closed)
-      this.options.logger.error({ err: error }, 'the measuring worker ended; the next measurement starts a new one');
-    this.crashed(new MeasurerCrashed(error.message, { cause: error }));
-  }
-
-  private crashed(error: MeasurerCrashed): void {
-    for (const { reject } of this.waiting.values()) reject(error);
-    this.waiting.clear();
-  }
+  return {
+    signal: controller.signal,
+    unlink: () => {
+      for (const signal of signals) signal.removeEventListener('abort', abort);
+    },
+  };
 }
