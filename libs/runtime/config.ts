@@ -41,6 +41,9 @@ const schema = z.object({
   /** Of the embedded ClickHouse, all that it does together. */
   STAGEWATCH_CLICKHOUSE_MEMORY_MIB: z.coerce.number().int().min(256).default(2048),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  /** That measure at the same time; without it one on the CPU, and one for each graphics card in use. */
+  STAGEWATCH_MEASURING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  STAGEWATCH_MEASURING_DEADLINE_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
   STAGEWATCH_EXECUTOR: z.string().default('auto'),
@@ -66,6 +69,11 @@ export interface Config {
   };
   readonly lostAfterMs: number;
   readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
+  readonly measuring: {
+    readonly processes: number | undefined;
+    /** Of one measurement, without the time in which other processes have the cores. */
+    readonly deadlineMs: number;
+  };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -101,6 +109,7 @@ export function readConfig(
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
     clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
+    measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

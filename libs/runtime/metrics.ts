@@ -55,6 +55,17 @@ export class Metrics {
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
   );
+  readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
+  readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
+  readonly measuringProcessEnds = this.counter(
+    'stagewatch_measuring_process_ends_total',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), idle, closed.',
+    ['reason'],
+  );
+  readonly measuringResidentBytes = this.gauge(
+    'stagewatch_measuring_resident_bytes',
+    'Memory of the measuring processes together.',
+  );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
 
