@@ -117,6 +117,7 @@ export function readConfig(
 }
 
 function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return true; // The check before this one has said what is wrong.
   const { pathname, search, hash, username, password } = new URL(text);
   return pathname === '/' && `${search}${hash}${username}${password}` === '';
 }
