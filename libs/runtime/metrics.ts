@@ -37,6 +37,10 @@ export class Metrics {
     ['table'],
   );
   readonly insertRetries = this.counter('stagewatch_store_insert_retries_total', 'Inserts that were tried again.', ['table']);
+  readonly engineRestarts = this.counter(
+    'stagewatch_store_engine_restarts_total',
+    'Times that the process of the embedded ClickHouse was started again after it had ended.',
+  );
   readonly freshnessSeconds = this.histogram(
     'stagewatch_freshness_seconds',
     'From the arrival of a record to its rows in ClickHouse.',

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { ClickHouseClient } from '@clickhouse/client';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
-import { openChdbClient, Reader } from './chdb-client.js';
+import { openClient, Reader, type ClickHouseAddress, type ClickHouseClient } from './clickhouse-client.js';
+import { database } from './database.js';
+import { classNames, type ClassName } from './engine-process/classes.js';
 import { eraseRun } from './erase-run.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
 import { insertBatch } from './insert-batch.js';
@@ -19,61 +20,54 @@ import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './
 import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
 import { tableFormats } from './table-rows.js';
 
-export interface EmbeddedStoreOptions {
-  /** Folder of the database; one process may have it open at a time. */
-  readonly path: string;
-  readonly logger?: Logger;
-  readonly metrics?: Metrics;
-  readonly limits?: Partial<BatchLimits>;
+export interface ClickHouseStoreOptions {
+  readonly logger?: Logger | undefined;
+  readonly metrics?: Metrics | undefined;
+  readonly limits?: Partial<BatchLimits> | undefined;
+  readonly host?: StoreHost;
 }
 
-export const database = 'stagewatch';
+/** What holds the database up; it is asked too whether all is well, and ends last. */
+export interface StoreHost {
+  /** Throws when something is wrong. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
 
-/** Text floats are parsed to the nearest double, as they were printed. */
-const writing = { precise_float_parsing: 1 };
-const reading = { output_format_json_quote_denormals: 1, output_format_json_quote_64bit_integers: 0 };
+type Clients = Readonly<Record<ClassName, ClickHouseClient>>;
 
-export class EmbeddedStore implements Store {
+/** The tables of the house in ClickHouse, wherever that is. */
+export class ClickHouseStore implements Store {
+  private readonly reader: Reader;
+
   private constructor(
-    private readonly writeClient: ClickHouseClient,
-    private readonly readClient: ClickHouseClient,
-    private readonly reader: Reader,
+    private readonly clients: Clients,
     private readonly foreign: ForeignQueries,
     private readonly writer: BatchWriter,
-  ) {}
+    private readonly host: StoreHost | undefined,
+  ) {
+    this.reader = new Reader(clients.page);
+  }
 
-  static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
-    const clients: ClickHouseClient[] = [];
+  /** Creates or migrates what is there. */
+  static async open(address: ClickHouseAddress, options: ClickHouseStoreOptions): Promise<ClickHouseStore> {
+    const { logger, metrics, limits } = options;
+    const clients = Object.fromEntries(classNames.map((name) => [name, openClient(address, name)])) as Record<
+      ClassName,
+      ClickHouseClient
+    >;
     try {
-      const writeClient = await openChdbClient(options.path, writing);
-      clients.push(writeClient);
-      await writeClient.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
-      await writeClient.command({ query: `USE ${database}` });
-      const migrationReader = new Reader(writeClient);
-      const applied = await migrate(
-        {
-          command: async (query) => void (await writeClient.command({ query })),
-          rows: (query) => migrationReader.rows(query),
-          insert: async (table, row) => void (await writeClient.insert({ table, values: [row], format: 'JSONEachRow' })),
-        },
-        migrations,
-      );
-      if (applied.length > 0) options.logger?.info({ migrations: applied }, 'database migrated');
-      const readClient = await openChdbClient(options.path, reading);
-      clients.push(readClient);
-      await readClient.command({ query: `USE ${database}` });
-      const foreign = await ForeignQueries.open(options.path, database);
-      const writer = new BatchWriter((batch) => insertBatch(writeClient, batch), {
-        limits: { ...defaultBatchLimits, ...options.limits },
-        logger: options.logger,
-        metrics: options.metrics,
-      });
-      return new EmbeddedStore(writeClient, readClient, new Reader(readClient), foreign, writer);
+      await prepare(address, clients.writer, logger);
+      const foreign = await ForeignQueries.open(clients, database);
+      const insert = (batch: Parameters<typeof insertBatch>[1]): ReturnType<typeof insertBatch> =>
+        insertBatch(clients.writer, batch);
+      const writer = new BatchWriter(insert, { limits: { ...defaultBatchLimits, ...limits }, logger, metrics });
+      return new ClickHouseStore(clients, foreign, writer, options.host);
     } catch (error) {
-      for (const client of clients) await client.close();
+      await closeAll(clients);
       if (error instanceof StagewatchError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new StagewatchError('UNAVAILABLE', `the database in ${options.path} could not be opened: ${reason}`, {}, error);
+      throw new StagewatchError('UNAVAILABLE', `the database could not be opened: ${reason}`, {}, error);
     }
   }
 
@@ -116,7 +110,7 @@ export class EmbeddedStore implements Store {
       // A mutation looks at every part of its table, even for nothing.
       const [found] = await this.reader.rows(`SELECT count() FROM ${into} WHERE run = {run:String}`, { run });
       if (Number(found?.[0]) === 0) continue;
-      await eraseRun(this.writeClient, into, run);
+      await eraseRun(this.clients.writer, into, run);
     }
   }
 
@@ -129,14 +123,41 @@ export class EmbeddedStore implements Store {
   }
 
   async check(): Promise<void> {
-    const answer = await this.readClient.ping();
+    const answer = await this.clients.page.ping();
     if (!answer.success) throw new StagewatchError('UNAVAILABLE', 'the database does not answer', {}, answer.error);
+    await this.host?.check();
   }
 
+  /** Ends before the database does: what waits is written, if somebody is there to take it. */
   async close(): Promise<void> {
     await this.writer.close();
     await this.foreign.close();
-    await this.readClient.close();
-    await this.writeClient.close();
+    await closeAll(this.clients);
+    await this.host?.close();
   }
+}
+
+async function prepare(address: ClickHouseAddress, client: ClickHouseClient, logger: Logger | undefined): Promise<void> {
+  await createDatabase(address);
+  const reader = new Reader(client);
+  const applied = await migrate(
+    {
+      command: async (query) => void (await client.command({ query })),
+      rows: (query) => reader.rows(query),
+      insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
+    },
+    migrations,
+  );
+  if (applied.length > 0) logger?.info({ migrations: applied }, 'database migrated');
+}
+
+/** From outside of it: a statement whose database is not there yet would be refused. */
+async function createDatabase(address: ClickHouseAddress): Promise<void> {
+  const client = openClient(address, 'writer', 'default');
+  await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
+  await client.close();
+}
+
+async function closeAll(clients: Clients): Promise<void> {
+  for (const name of classNames) await clients[name].close();
 }
