@@ -10,13 +10,18 @@ import { createDashboard } from '#dashboard/index.js';
 import type { Config } from '#runtime/config.js';
 import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
+import { isEveryAddress, pageOrigin } from '#runtime/page-origin.js';
+import { openEmbeddedStore } from '#store/index.js';
 import { openEmbeddedStore, openServerStore } from '#store/index.js';
 import type { Store } from '#store/store.js';
 import { lockDataFolder } from './data-folder-lock.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
+  /** For people. */
   readonly pageUrl: string;
+  /** For this machine, whatever stands before the service elsewhere. */
+  readonly localUrl: string;
   close(): Promise<void>;
 }
 
@@ -55,15 +60,20 @@ export async function startService(config: Config, options: StartOptions = {}): 
     const store = await opening;
     const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
     await analyzer.start();
-    const collector = keep(createCollector({ ...parts, bus, blobs }));
+    // The dashboard is the last to listen, and may be given any free port.
+    let httpPort = config.ports.http;
+    const pageUrl = (run: string, askedHost?: string): string => `${pageOrigin(config, httpPort, askedHost)}/runs/${run}`;
+    const collector = keep(createCollector({ ...parts, bus, blobs, pageUrl }));
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));
     await door.start();
     const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts }));
     await dashboard.start();
+    httpPort = dashboard.port;
     return {
       ports: { http: dashboard.port, grpc: collector.port, clickhouse: door.port },
-      pageUrl: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${dashboard.port}/`,
+      pageUrl: `${pageOrigin(config, httpPort)}/`,
+      localUrl: `${pageOrigin({ host: isEveryAddress(config.host) ? '127.0.0.1' : config.host, publicUrl: undefined }, httpPort)}/`,
       close,
     };
   } catch (error) {
