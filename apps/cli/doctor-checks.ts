@@ -8,6 +8,10 @@ import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
 import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
 import { lockDataFolder } from './data-folder-lock.js';
+import { stopSignal } from '#runtime/stop-signal.js';
+
+/** How long somebody who listens on the port may take to answer. */
+const askMs = 1000;
 
 export interface Check {
   readonly name: string;
@@ -121,11 +125,14 @@ async function isFree(host: string, port: number): Promise<boolean> {
 }
 
 async function isStagewatch(host: string, port: number): Promise<boolean> {
+  const stop = stopSignal([], askMs);
   try {
-    const response = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(1000) });
+    const response = await fetch(`http://${host}:${port}/healthz`, { signal: stop.signal });
     return response.ok;
   } catch {
     return false;
+  } finally {
+    stop.end();
   }
 }
 

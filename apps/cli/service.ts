@@ -11,7 +11,6 @@ import type { Config } from '#runtime/config.js';
 import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
 import { isEveryAddress, pageOrigin } from '#runtime/page-origin.js';
-import { openEmbeddedStore } from '#store/index.js';
 import { openEmbeddedStore, openServerStore } from '#store/index.js';
 import type { Store } from '#store/store.js';
 import { lockDataFolder } from './data-folder-lock.js';
