@@ -12,6 +12,8 @@ import { stopSignal } from '#runtime/stop-signal.js';
 
 /** How long somebody who listens on the port may take to answer. */
 const askMs = 1000;
+/** And one that looks at its stores before it answers. */
+const askReadyMs = 5000;
 
 export interface Check {
   readonly name: string;
@@ -87,8 +89,9 @@ async function inspected(path: string): Promise<readonly Check[]> {
 
 /** The service that runs on the folder knows what it found when it started. */
 async function askRunning({ host, ports }: Config, name: string, otherwise: string): Promise<Check> {
+  const stop = stopSignal([], askReadyMs);
   try {
-    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: stop.signal });
     const { checks } = (await response.json()) as { checks: readonly { name: string; ready: boolean; reason?: string }[] };
     const store = checks.find((check) => check.name === 'store');
     const detail =
@@ -96,6 +99,8 @@ async function askRunning({ host, ports }: Config, name: string, otherwise: stri
     return { name, ok: store?.ready === true, detail };
   } catch {
     return { name, ok: false, detail: `not checked: ${otherwise}` };
+  } finally {
+    stop.end();
   }
 }
 
