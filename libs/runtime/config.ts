@@ -45,6 +45,10 @@ const schema = z.object({
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
+  STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
+  /** Of the embedded ClickHouse, all that it does together. */
+  STAGEWATCH_CLICKHOUSE_MEMORY_MIB: z.coerce.number().int().min(256).default(2048),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
@@ -72,6 +76,7 @@ export interface Config {
     readonly streams: number;
   };
   readonly lostAfterMs: number;
+  readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -107,6 +112,7 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

@@ -27,10 +27,12 @@ export interface ClickHouseStoreOptions {
   readonly host?: StoreHost;
 }
 
-/** What holds the database up; it is asked too whether all is well, and ends last. */
+/** What holds the database up: it knows whether all is well, and ends last. */
 export interface StoreHost {
   /** Throws when something is wrong. */
   check(): Promise<void>;
+  /** Removes rows on purpose. */
+  erasing<T>(work: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -104,7 +106,12 @@ export class ClickHouseStore implements Store {
   }
 
   /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
-  async deleteRun(run: string): Promise<void> {
+  deleteRun(run: string): Promise<void> {
+    const erase = (): Promise<void> => this.erase(run);
+    return this.host === undefined ? erase() : this.host.erasing(erase);
+  }
+
+  private async erase(run: string): Promise<void> {
     await this.writer.flush();
     for (const { into } of Object.values(tableFormats)) {
       // A mutation looks at every part of its table, even for nothing.

@@ -33,7 +33,8 @@ afterAll(async () => {
 });
 
 /** How the engine says that it may not, or cannot reach what it was told to. Never that it did not understand. */
-const denied = /ACCESS_DENIED|READONLY|SUPPORT_IS_DISABLED|CANNOT_OPEN_FILE|STD_EXCEPTION|PATH_ACCESS_DENIED|UNKNOWN_FUNCTION|UNSUPPORTED_METHOD|SQLITE_ENGINE_ERROR|INVALID_CONFIG_PARAMETER|BAD_ARGUMENTS/;
+const denied =
+  /ACCESS_DENIED|READONLY|SUPPORT_IS_DISABLED|CANNOT_OPEN_FILE|STD_EXCEPTION|PATH_ACCESS_DENIED|UNKNOWN_FUNCTION|UNSUPPORTED_METHOD|SQLITE_ENGINE_ERROR|INVALID_CONFIG_PARAMETER|BAD_ARGUMENTS/;
 const statements = [
   "SELECT file('<OUT>/secret.csv')",
   "SELECT file('/etc/passwd')",
@@ -42,7 +43,7 @@ const statements = [
   "SELECT arrayMap(x -> file(x), ['/etc/passwd'])",
   "SELECT * FROM file('<OUT>/secret.csv', LineAsString)",
   "SHOW TABLES WHERE throwIf(1, (SELECT groupArray(line)::String FROM file('/etc/passwd', LineAsString)))",
-  "SELECT * FROM default.`<OUT>/secret.csv`",
+  'SELECT * FROM default.`<OUT>/secret.csv`',
   "SELECT * FROM url('http://127.0.0.1:<PORT>/', LineAsString)",
   "SELECT * FROM remote('127.0.0.1:<PORT>', system.one)",
   "SELECT * FROM remoteSecure('127.0.0.1:<PORT>', system.one)",
@@ -71,7 +72,7 @@ const statements = [
   "CREATE DICTIONARY d (x UInt64, y String) PRIMARY KEY x SOURCE(FILE(PATH '<OUT>/secret.csv' FORMAT 'CSV')) LIFETIME(0) LAYOUT(FLAT())",
   "BACKUP TABLE runs_raw TO File('<OUT>/backup')",
   "RESTORE TABLE runs_raw FROM File('<OUT>/backup')",
-  "CREATE FUNCTION f AS (x) -> file(x)",
+  'CREATE FUNCTION f AS (x) -> file(x)',
   'GRANT ALL ON *.* TO default',
   'GRANT SOURCES ON *.* TO default',
   'CREATE USER u',
@@ -125,7 +126,9 @@ test('what reads may not write, and what is set ends with its statement', async 
       "SELECT 1; INSERT INTO runs_raw (run) VALUES ('x')",
       "SET profile = 'default'; SET readonly = 0; INSERT INTO runs_raw (run) VALUES ('x')",
     ])
-      await expect(client.command({ query }), `${className}: ${query}`).rejects.toThrow(/readonly|READONLY|privileges|ACCESS_DENIED|SETTING_CONSTRAINT/i);
+      await expect(client.command({ query }), `${className}: ${query}`).rejects.toThrow(
+        /readonly|READONLY|privileges|ACCESS_DENIED|SETTING_CONSTRAINT/i,
+      );
     await client.close();
   }
   expect(await home.store.runs()).toEqual([]);
@@ -133,7 +136,16 @@ test('what reads may not write, and what is set ends with its statement', async 
 
 test('a stranger cannot lift its bounds', async () => {
   const client = openClient({ kind: 'engine', socketPath: home.engine.socketPath }, 'foreign', 'stagewatch');
-  for (const setting of ['max_memory_usage = 100000000000', 'max_memory_usage = 0', 'max_threads = 64', 'max_threads = 0', 'max_execution_time = 0', 'max_temporary_data_on_disk_size_for_query = 0'])
-    await expect(client.command({ query: `SELECT 1 SETTINGS ${setting}` }), setting).rejects.toThrow(/SETTING_CONSTRAINT|shouldn't|should be|constraint/i);
+  for (const setting of [
+    'max_memory_usage = 100000000000',
+    'max_memory_usage = 0',
+    'max_threads = 64',
+    'max_threads = 0',
+    'max_execution_time = 0',
+    'max_temporary_data_on_disk_size_for_query = 0',
+  ])
+    await expect(client.command({ query: `SELECT 1 SETTINGS ${setting}` }), setting).rejects.toThrow(
+      /SETTING_CONSTRAINT|shouldn't|should be|constraint/i,
+    );
   await client.close();
 });

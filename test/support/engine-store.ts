@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createLogger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
 import { ClickHouseStore } from '#store/clickhouse-store.js';
+import { EmbeddedHost } from '#store/embedded-host.js';
 import { defaultEngineLimits, EngineProcess } from '#store/engine-process/engine-process.js';
 
 export interface EngineStore {
@@ -21,7 +22,10 @@ export async function openEngineStore(options: { readonly memoryBytes?: number }
   const logger = createLogger({ level: 'fatal' });
   const limits = defaultEngineLimits(options.memoryBytes ?? 2 * 1024 ** 3);
   const engine = await EngineProcess.start({ path: join(folder, 'clickhouse'), limits, logger, metrics });
-  const store = await ClickHouseStore.open({ kind: 'engine', socketPath: engine.socketPath }, { host: engine, metrics, logger });
+  const store = await ClickHouseStore.open(
+    { kind: 'engine', socketPath: engine.socketPath },
+    { host: new EmbeddedHost(engine), metrics, logger },
+  );
   return {
     store,
     engine,

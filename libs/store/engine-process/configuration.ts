@@ -12,6 +12,8 @@ const grants = [
   `CREATE DATABASE ON ${database}.*`,
   'TABLE ENGINE ON ReplacingMergeTree',
   'KILL QUERY ON *.*',
+  // Clients name `system` as their database, which is a right of its own.
+  'SHOW DATABASES ON system.*',
 ];
 
 /** Writes what chDB reads when it is opened; the answer is the path to give it. */
