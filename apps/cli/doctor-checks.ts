@@ -6,13 +6,14 @@ import { dirname, join } from 'node:path';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
-import { stopSignal } from '#runtime/stop-signal.js';
 import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
 import { lockDataFolder } from './data-folder-lock.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 
 /** How long somebody who listens on the port may take to answer. */
 const askMs = 1000;
-const askRunningMs = 5000;
+/** And one that looks at its stores before it answers. */
+const askReadyMs = 5000;
 
 export interface Check {
   readonly name: string;
@@ -88,7 +89,7 @@ async function inspected(path: string): Promise<readonly Check[]> {
 
 /** The service that runs on the folder knows what it found when it started. */
 async function askRunning({ host, ports }: Config, name: string, otherwise: string): Promise<Check> {
-  const stop = stopSignal([], askRunningMs);
+  const stop = stopSignal([], askReadyMs);
   try {
     const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: stop.signal });
     const { checks } = (await response.json()) as { checks: readonly { name: string; ready: boolean; reason?: string }[] };

@@ -7,6 +7,12 @@ import { output, type DeviceTensor, type Executor, type Program } from './execut
 import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
 import { combination, gathering, innerProducts } from './space-graphs.js';
 
+/**
+ * Of a vector. A space has dozens of programs, one for each number of vectors: in memory that each of them kept for itself a
+ * solve of long vectors would hold hundreds of them.
+ */
+const longNumbers = 2 ** 20;
+
 export type HostSlots = Slots & { readonly data: Float32Array };
 
 function zeros(slots: HostSlots): HostSlots {
@@ -286,7 +292,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   #program({ key, graph }: { readonly key: string; readonly graph: () => Graph }): Promise<Program<T>> {
-    const program = this.#programs.get(key) ?? this.#executor.compile(graph());
+    const program = this.#programs.get(key) ?? this.#executor.compile(graph(), { seldom: this.size > longNumbers });
     this.#programs.set(key, program);
     return program;
   }
