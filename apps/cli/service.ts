@@ -1,17 +1,18 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { createAnalyzer } from '#analyzer/index.js';
 import { openFileBlobs } from '#blobs/index.js';
-import { openLmdbBus } from '#bus/index.js';
+import { openLmdbBus, restoreFromCopy } from '#bus/index.js';
 import { createCollector } from '#collector/collector.js';
 import { createAlerts } from '#dashboard/alerts/index.js';
 import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
 import { createDashboard } from '#dashboard/index.js';
 import type { Config } from '#runtime/config.js';
-import { createLogger } from '#runtime/logging.js';
+import { DiskReserve } from '#runtime/disk-reserve.js';
+import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
 import { openEmbeddedStore } from '#store/index.js';
 import { lockDataFolder } from './data-folder-lock.js';
+import { dataPaths } from './data-paths.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
@@ -19,8 +20,13 @@ export interface Service {
   close(): Promise<void>;
 }
 
+export interface ServiceStart {
+  /** Goes back to the newest copy of the bus when its file is damaged. */
+  readonly restoreBus?: boolean;
+}
+
 /** The whole service, embedded: every part in this process, on one data folder. Closes in the reverse order of starting. */
-export async function startService(config: Config): Promise<Service> {
+export async function startService(config: Config, options: ServiceStart = {}): Promise<Service> {
   const logger = createLogger({ level: config.logLevel });
   const metrics = new Metrics();
   const opened: { close(): Promise<void> | void }[] = [];
@@ -36,9 +42,15 @@ export async function startService(config: Config): Promise<Service> {
     keep({ close: () => lock.release() });
     mkdirSync(config.dataDir, { recursive: true });
     const parts = { config, logger, metrics };
-    const bus = keep(await openLmdbBus({ path: join(config.dataDir, 'bus'), logger }));
-    const blobs = keep(await openFileBlobs({ path: join(config.dataDir, 'blobs') }));
-    const store = keep(await openEmbeddedStore({ path: join(config.dataDir, 'clickhouse'), logger, metrics }));
+    const reserve = keep(new DiskReserve(config.dataDir, logger));
+    await reserve.start();
+    const withheldBytes = (): number => reserve.missingBytes;
+    const { bus: path, busCopies: folder, blobs: blobsPath } = dataPaths(config.dataDir);
+    if (options.restoreBus === true) await restoreBus(path, folder, logger);
+    const copies = { folder, everyMs: config.busCopyEveryMs };
+    const bus = keep(await openLmdbBus({ path, logger, metrics, withheldBytes, copies }));
+    const blobs = keep(await openFileBlobs({ path: blobsPath, withheldBytes }));
+    const store = keep(await openEmbeddedStore({ path: dataPaths(config.dataDir).clickhouse, logger, metrics }));
     // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
@@ -59,4 +71,14 @@ export async function startService(config: Config): Promise<Service> {
     await close();
     throw error;
   }
+}
+
+async function restoreBus(path: string, copiesFolder: string, logger: Logger): Promise<void> {
+  const restored = await restoreFromCopy(path, copiesFolder);
+  if (restored === undefined) {
+    logger.warn('the file of the bus is whole: nothing was restored');
+    return;
+  }
+  const { copy, aside } = restored;
+  logger.warn({ copy: copy.path, fromMs: copy.timeMs, aside }, 'the bus goes on from a copy of it');
 }

@@ -35,6 +35,7 @@ const schema = z.object({
     .default(16 * 1024 ** 3),
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
+  STAGEWATCH_BUS_COPY_EVERY_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
@@ -60,6 +61,7 @@ export interface Config {
     readonly metricsPerRun: number;
     readonly streams: number;
   };
+  readonly busCopyEveryMs: number;
   readonly lostAfterMs: number;
   readonly engine: {
     readonly memoryBytes: number;
@@ -94,6 +96,7 @@ export function readConfig(
       metricsPerRun: e.STAGEWATCH_MAX_METRICS_PER_RUN,
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
+    busCopyEveryMs: e.STAGEWATCH_BUS_COPY_EVERY_MS,
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,

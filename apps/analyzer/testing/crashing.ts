@@ -43,7 +43,10 @@ export class CrashPoint {
       kv: (bucket) => this.keyValue(bus.kv(bucket)),
       deleteSubject: (...args) => this.through(() => bus.deleteSubject(...args)),
       check: () => bus.check(),
-      close: () => bus.close(),
+      copyTo: (path) => bus.copyTo(path),
+    groups: () => bus.groups(),
+    removeGroup: (stream, name) => bus.removeGroup(stream, name),
+    close: () => bus.close(),
     };
   }
 

@@ -17,11 +17,13 @@ export interface FileBlobsOptions {
   readonly path: string;
   /** Uploads are refused when the disk would have less than this left; 0 for no reserve. */
   readonly reserveBytes?: number;
+  /** What else has to be free on the disk. */
+  readonly withheldBytes?: () => number;
 }
 
 /** Opens the blobs of an installation on a file system, and sweeps uploads that nobody took up for a day. */
 export async function openFileBlobs(options: FileBlobsOptions): Promise<Blobs> {
-  const blobs = new FileBlobs(options.path, options.reserveBytes ?? 64 * mib);
+  const blobs = new FileBlobs(options.path, reserveOf(options));
   await blobs.start();
   return blobs;
 }
@@ -41,7 +43,7 @@ class FileBlobs implements Blobs {
 
   constructor(
     path: string,
-    private readonly reserveBytes: number,
+    private readonly reserveBytes: () => number,
   ) {
     this.root = join(path, 'complete');
     this.partsFolder = join(path, 'parts');
@@ -138,7 +140,7 @@ class FileBlobs implements Blobs {
 
   async check(): Promise<void> {
     if (this.closed) throw new Error('the blobs are closed');
-    await assertRoom(this.partsFolder, this.reserveBytes);
+    await assertRoom(this.partsFolder, this.reserveBytes());
   }
 
   async close(): Promise<void> {
@@ -157,7 +159,8 @@ class FileBlobs implements Blobs {
         await part.truncate(0);
         writtenBytes = 0;
       }
-      if (this.reserveBytes > 0) await assertRoom(this.partsFolder, totalBytes - writtenBytes + this.reserveBytes);
+      const reserveBytes = this.reserveBytes();
+      if (reserveBytes > 0) await assertRoom(this.partsFolder, totalBytes - writtenBytes + reserveBytes);
       if (writtenBytes > 0) await part.datasync();
       else await syncFolder(this.partsFolder);
       const upload: FileUpload = new FileUpload({
@@ -255,6 +258,10 @@ class FileBlobs implements Blobs {
     if (this.turns.get(name) === settled) this.turns.delete(name);
     return turn;
   }
+}
+
+function reserveOf({ reserveBytes = 64 * mib, withheldBytes = () => 0 }: FileBlobsOptions): () => number {
+  return () => (reserveBytes === 0 ? 0 : reserveBytes + withheldBytes());
 }
 
 async function checksum(file: FileHandle, bytes: number): Promise<number> {

@@ -18,7 +18,7 @@ export interface UploadParts {
   readonly part: FileHandle;
   readonly writtenBytes: number;
   readonly crc32: number;
-  readonly reserveBytes: number;
+  readonly reserveBytes: () => number;
   readonly folder: string;
   /** Moves the synced part to its place. */
   readonly appear: () => Promise<void>;
@@ -189,7 +189,8 @@ export class FileUpload implements Upload {
 
   private async writeAll(chunks: readonly Pending[]): Promise<void> {
     if (this.written.bytes >= this.roomAt) {
-      if (this.parts.reserveBytes > 0) await assertRoom(this.parts.folder, this.parts.reserveBytes);
+      const reserveBytes = this.parts.reserveBytes();
+      if (reserveBytes > 0) await assertRoom(this.parts.folder, reserveBytes);
       this.roomAt = this.written.bytes + roomEveryBytes;
     }
     let rest = chunks.map((chunk) => chunk.data);
