@@ -63,10 +63,10 @@ it.each(damages)(
     const refused = scene.launch({ ports, dataDir });
     // No signal: those are 128 and more.
     const ready = refused.ready.then(
-    () => 'ready',
-    () => refused.exited,
-  );
-  expect(await ready).toBe(1);
+      () => 'ready',
+      () => refused.exited,
+    );
+    expect(await ready).toBe(1);
     expect(refused.log()).toContain(path);
     expect(refused.log()).toMatch(sentence);
     expect(refused.log()).toContain('--restore-bus');
