@@ -1,9 +1,11 @@
+import { backupCommand } from './commands/backup.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
 import { judgeCommand } from './commands/judge.js';
 import { measureCommand } from './commands/measure.js';
+import { restoreCommand } from './commands/restore.js';
 import { runsCommand } from './commands/runs.js';
 import { setupCommand } from './commands/setup.js';
 import { showCommand } from './commands/show.js';
@@ -25,6 +27,8 @@ export const commands: readonly Command[] = [
   findingsCommand,
   sqlCommand,
   deleteCommand,
+  backupCommand,
+  restoreCommand,
 ];
 
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

@@ -13,6 +13,7 @@ import { Metrics } from '#runtime/metrics.js';
 import { openEmbeddedStore } from '#store/index.js';
 import { lockDataFolder } from './data-folder-lock.js';
 import { dataPaths } from './data-paths.js';
+import { version } from './version.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
@@ -60,7 +61,7 @@ export async function startService(config: Config, options: ServiceStart = {}): 
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));
     await door.start();
-    const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts }));
+    const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts, version }));
     await dashboard.start();
     return {
       ports: { http: dashboard.port, grpc: collector.port, clickhouse: door.port },

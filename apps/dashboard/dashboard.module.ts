@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { BackupController } from './backup/backup.controller.js';
 import { AlertsController } from './http/alerts.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { SqlController } from './http/sql.controller.js';
@@ -13,7 +14,7 @@ export class DashboardModule {
   static create(options: DashboardOptions, hub: LiveHub): DynamicModule {
     return {
       module: DashboardModule,
-      controllers: [HealthController, RunsController, SqlController, AlertsController],
+      controllers: [HealthController, RunsController, SqlController, AlertsController, BackupController],
       providers: [{ provide: OPTIONS, useValue: options }, { provide: LIVE_HUB, useValue: hub }, RunsService, LiveGateway],
     };
   }

@@ -1,2 +1,2 @@
 export { openLmdbBus } from './lmdb/open.js';
-export { restoreFromCopy } from './lmdb/copies/restore-copy.js';
+export { putInPlace, restoreFromCopy } from './lmdb/copies/restore-copy.js';

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { exportTable } from './backup/export-table.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openChdbClient, Reader } from './chdb-client.js';
 import { eraseRun } from './erase-run.js';
@@ -126,6 +128,16 @@ export class EmbeddedStore implements Store {
       { ms: Math.trunc(timeMs) },
     );
     return rows.map((row) => String(row[0]));
+  }
+
+  async *exportTable(table: TableName): AsyncGenerator<{ readonly rows: number; readonly lines: string }> {
+    await this.writer.flush();
+    yield* exportTable(this.reader, table);
+  }
+
+  async importLines(table: TableName, lines: string): Promise<void> {
+    const outcome = await insertBatch(this.writeClient, { table, rows: 0, body: lines, token: randomUUID() });
+    if (outcome.kind !== 'success') throw outcome.error;
   }
 
   async check(): Promise<void> {

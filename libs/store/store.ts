@@ -22,6 +22,10 @@ export interface Store {
   deleteRun(run: string): Promise<void>;
   /** Runs that have ended and were last seen before; nothing is removed. */
   runsSeenBefore(timeMs: number): Promise<readonly string[]>;
+  /** All rows of a table, a page at a time, as lines for `importLines`. Every row is there that was written before the call. */
+  exportTable(table: TableName): AsyncIterable<{ readonly rows: number; readonly lines: string }>;
+  /** Writes lines of `exportTable`; rows that are there already stay one row to every reader. */
+  importLines(table: TableName, lines: string): Promise<void>;
   check(): Promise<void>;
   close(): Promise<void>;
 }

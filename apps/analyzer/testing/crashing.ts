@@ -44,9 +44,9 @@ export class CrashPoint {
       deleteSubject: (...args) => this.through(() => bus.deleteSubject(...args)),
       check: () => bus.check(),
       copyTo: (path) => bus.copyTo(path),
-    groups: () => bus.groups(),
-    removeGroup: (stream, name) => bus.removeGroup(stream, name),
-    close: () => bus.close(),
+      groups: () => bus.groups(),
+      removeGroup: (stream, name) => bus.removeGroup(stream, name),
+      close: () => bus.close(),
     };
   }
 
@@ -58,6 +58,8 @@ export class CrashPoint {
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),
+      beginCopy: (folder) => blobs.beginCopy(folder),
+      adopt: (name, path) => blobs.adopt(name, path),
       check: () => blobs.check(),
       close: () => blobs.close(),
     };

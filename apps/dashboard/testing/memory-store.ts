@@ -94,6 +94,14 @@ export class MemoryStore implements Store {
     );
   }
 
+  async *exportTable(): AsyncGenerator<never> {
+    // What is in memory is not backed up.
+  }
+
+  importLines(): Promise<void> {
+    return Promise.reject(new Error('The store in memory imports nothing.'));
+  }
+
   check(): Promise<void> {
     return Promise.resolve();
   }

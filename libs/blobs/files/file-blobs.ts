@@ -1,9 +1,10 @@
 import { constants, mkdirSync } from 'node:fs';
-import { open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { copyFile, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StagewatchError } from '#runtime/errors.js';
-import { BlobMissing, type Blobs, type Upload } from '../blobs.js';
+import { BlobMissing, type Blobs, type BlobsCopy, type Upload } from '../blobs.js';
+import { FileBlobsCopy } from './blobs-copy.js';
 import { assertRoom, isMissing, makeFolder, syncFolder, translate } from './disk.js';
 import { FileUpload } from './file-upload.js';
 import { assertBlobName, assertBlobPrefix, nameOfPart, partFile } from './names.js';
@@ -40,6 +41,7 @@ class FileBlobs implements Blobs {
   /** Per name: opening and deleting, one after the other. */
   private readonly turns = new Map<string, Promise<unknown>>();
   private closed = false;
+  private readonly copies = new Set<FileBlobsCopy>();
 
   constructor(
     path: string,
@@ -114,6 +116,7 @@ class FileBlobs implements Blobs {
     await this.inTurn(name, async () => {
       await this.uploads.get(name)?.supersede();
       await rm(join(this.partsFolder, partFile(name)), { force: true });
+      for (const copy of this.copies) await copy.rescue(name);
       try {
         await unlink(join(this.root, name));
         await syncFolder(dirname(join(this.root, name)));
@@ -134,8 +137,26 @@ class FileBlobs implements Blobs {
     const path = join(this.root, folder);
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) return;
+    for (const copy of this.copies) for await (const { name } of this.walk(folder)) await copy.rescue(name);
     await rm(path, { recursive: true, force: true });
     await syncFolder(dirname(path));
+  }
+
+  async beginCopy(folder: string): Promise<BlobsCopy> {
+    const list = (): AsyncGenerator<{ readonly name: string; readonly bytes: number }> => this.walk('.');
+    const copy = new FileBlobsCopy(this.root, folder, list, () => this.copies.delete(copy));
+    this.copies.add(copy);
+    return Promise.resolve(copy);
+  }
+
+  async adopt(name: string, path: string): Promise<void> {
+    assertBlobName(name);
+    if ((await this.stat(name)) !== undefined) return;
+    const part = join(this.partsFolder, partFile(name));
+    await copyFile(path, part, constants.COPYFILE_FICLONE);
+    const file = await open(part, 'r+');
+    await file.sync().finally(() => file.close());
+    await this.appear(part, name);
   }
 
   async check(): Promise<void> {
@@ -240,7 +261,7 @@ class FileBlobs implements Blobs {
       throw error;
     }
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const name = `${folder}/${entry.name}`;
+      const name = folder === '.' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) yield* this.walk(name);
       else {
         const found = await this.stat(name);
