@@ -18,7 +18,7 @@ import { readRun, readRuns } from './read/runs.js';
 import { readSeriesNames } from './read/series-names.js';
 import { readSeries } from './read/series.js';
 import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
-import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
+import type { ForeignQuery, RunFilter, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
 import { tableFormats } from './table-rows.js';
 
 export interface EmbeddedStoreOptions {
@@ -83,7 +83,7 @@ export class EmbeddedStore implements Store {
     return this.writer.write(table, rows);
   }
 
-  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]> {
+  runs(filter?: RunFilter): Promise<readonly RunRow[]> {
     return readRuns(this.reader, filter);
   }
 
