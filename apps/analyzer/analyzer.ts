@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { PeriodicTask } from '#runtime/periodic.js';
 import type { GroupWorker } from './group-worker.js';
 import { ArtifactReferences } from './housekeeping/artifact-references.js';
@@ -8,11 +9,11 @@ import { MeasureAttempts } from './judge/measure-attempts.js';
 import { TrackerCache } from './judge/tracker-cache.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
-import { WorkerMeasurer } from './measure/worker-measurer.js';
+import { ProcessMeasurer } from './measure/process-measurer.js';
 import type { AnalyzerParts } from './parts.js';
 
 export interface AnalyzerOptions extends AnalyzerParts {
-  /** Measures in a worker thread when left out. */
+  /** Measures in processes of its own when left out. */
   readonly measurer?: Measurer;
   /** Keeps the snapshots that were measured; otherwise only the newest of each run stays. */
   readonly keepSnapshots?: boolean;
@@ -48,7 +49,13 @@ class ComposedAnalyzer implements Analyzer {
     const {
       keepSnapshots = false,
       flushEveryMs = 250,
-      measurer = new WorkerMeasurer({ logger, engine: config.engine }),
+      measurer = new ProcessMeasurer({
+        logger,
+        metrics,
+        engine: config.engine,
+        ...config.measuring,
+        scratch: join(config.dataDir, 'measuring'),
+      }),
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);

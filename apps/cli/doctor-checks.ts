@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
-import { openEmbeddedStore } from '#store/index.js';
+import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
+import { lockDataFolder } from './data-folder-lock.js';
 
 export interface Check {
   readonly name: string;
@@ -25,6 +26,11 @@ export async function checkStores(): Promise<readonly Check[]> {
   const checks: Check[] = [];
   try {
     for (const [name, open] of openers) checks.push(await tried(name, open));
+    checks.push({
+      name: 'process of the store',
+      ok: true,
+      detail: await tryConfinement(join(folder, 'clickhouse')).catch(messageOf),
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -39,7 +45,53 @@ async function tried(name: string, open: () => Promise<{ check(): Promise<void>;
     await part.close();
     return { name, ok: true, detail: `opened, used and closed in ${Math.round(performance.now() - startedMs)} ms` };
   } catch (error) {
-    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    return { name, ok: false, detail: messageOf(error) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Every part of the store against what it held before and, when nobody has it open, every byte against its checksum. */
+export async function checkStoredData(config: Config): Promise<readonly Check[]> {
+  if (config.clickhouse.url !== undefined)
+    return [{ name: 'store', ok: true, detail: 'a server of its own looks after its data' }];
+  const path = join(config.dataDir, 'clickhouse');
+  let lock: { release(): void };
+  try {
+    lock = lockDataFolder(config.dataDir);
+  } catch (error) {
+    return [await askRunning(config, `store ${path}`, messageOf(error))];
+  }
+  try {
+    return await inspected(path);
+  } catch (error) {
+    return [{ name: `store ${path}`, ok: false, detail: messageOf(error) }];
+  } finally {
+    lock.release();
+  }
+}
+
+async function inspected(path: string): Promise<readonly Check[]> {
+  const name = `store ${path}`;
+  const report = await inspectStore(path);
+  if (report === undefined) return [{ name, ok: true, detail: 'nothing is stored here yet' }];
+  const served = { name, ok: true, detail: `${report.rows} rows in ${report.parts} parts are served` };
+  return [served, ...report.damage.map((detail) => ({ name, ok: false, detail }))];
+}
+
+/** The service that runs on the folder knows what it found when it started. */
+async function askRunning({ host, ports }: Config, name: string, otherwise: string): Promise<Check> {
+  try {
+    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: AbortSignal.timeout(5000) });
+    const { checks } = (await response.json()) as { checks: readonly { name: string; ready: boolean; reason?: string }[] };
+    const store = checks.find((check) => check.name === 'store');
+    const detail =
+      store?.reason ?? 'the service that runs on it finds no damage; its checksums are compared when it does not run';
+    return { name, ok: store?.ready === true, detail };
+  } catch {
+    return { name, ok: false, detail: `not checked: ${otherwise}` };
   }
 }
 

@@ -10,24 +10,31 @@ import type { Config } from '#runtime/config.js';
 import { DiskReserve } from '#runtime/disk-reserve.js';
 import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
-import { openEmbeddedStore } from '#store/index.js';
+import { isEveryAddress, pageOrigin } from '#runtime/page-origin.js';
+import { openEmbeddedStore, openServerStore } from '#store/index.js';
+import type { Store } from '#store/store.js';
 import { lockDataFolder } from './data-folder-lock.js';
 import { dataPaths } from './data-paths.js';
 import { version } from './version.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
+  /** For people. */
   readonly pageUrl: string;
+  /** For this machine, whatever stands before the service elsewhere. */
+  readonly localUrl: string;
   close(): Promise<void>;
 }
 
-export interface ServiceStart {
+export interface StartOptions {
+  /** Go on without what the store has lost. */
+  readonly acceptDataLoss?: boolean;
   /** Goes back to the newest copy of the bus when its file is damaged. */
   readonly restoreBus?: boolean;
 }
 
-/** The whole service, embedded: every part in this process, on one data folder. Closes in the reverse order of starting. */
-export async function startService(config: Config, options: ServiceStart = {}): Promise<Service> {
+/** The whole service on one data folder. Closes in the reverse order of starting. */
+export async function startService(config: Config, options: StartOptions = {}): Promise<Service> {
   const logger = createLogger({ level: config.logLevel });
   const metrics = new Metrics();
   const opened: { close(): Promise<void> | void }[] = [];
@@ -50,22 +57,32 @@ export async function startService(config: Config, options: ServiceStart = {}): 
     if (options.restoreBus === true) await restoreBus(path, folder, logger);
     const copies = { folder, everyMs: config.busCopyEveryMs };
     const bus = keep(await openLmdbBus({ path, logger, metrics, withheldBytes, copies }));
+    // What is told live is in the store already.
+    const heldRows = (await bus.head('live')) > 0;
+    const opening = openStore(config, { ...options, heldRows, logger, metrics });
+    // It starts while the others do; before it is known whether it could, somebody else may have failed.
+    keep({ close: async () => (await opening.catch(() => undefined))?.close() });
     const blobs = keep(await openFileBlobs({ path: blobsPath, withheldBytes }));
-    const store = keep(await openEmbeddedStore({ path: dataPaths(config.dataDir).clickhouse, logger, metrics }));
     // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
+    const store = await opening;
     const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
     await analyzer.start();
-    const collector = keep(createCollector({ ...parts, bus, blobs }));
+    // The dashboard is the last to listen, and may be given any free port.
+    let httpPort = config.ports.http;
+    const pageUrl = (run: string, askedHost?: string): string => `${pageOrigin(config, httpPort, askedHost)}/runs/${run}`;
+    const collector = keep(createCollector({ ...parts, bus, blobs, pageUrl }));
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));
     await door.start();
     const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts, version }));
     await dashboard.start();
+    httpPort = dashboard.port;
     return {
       ports: { http: dashboard.port, grpc: collector.port, clickhouse: door.port },
-      pageUrl: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${dashboard.port}/`,
+      pageUrl: `${pageOrigin(config, httpPort)}/`,
+      localUrl: `${pageOrigin({ host: isEveryAddress(config.host) ? '127.0.0.1' : config.host, publicUrl: undefined }, httpPort)}/`,
       close,
     };
   } catch (error) {
@@ -82,4 +99,13 @@ async function restoreBus(path: string, copiesFolder: string, logger: Logger): P
   }
   const { copy, aside } = restored;
   logger.warn({ copy: copy.path, fromMs: copy.timeMs, aside }, 'the bus goes on from a copy of it');
+}
+
+function openStore(
+  config: Config,
+  options: StartOptions & { readonly heldRows: boolean; readonly logger: Logger; readonly metrics: Metrics },
+): Promise<Store> {
+  const { url, memoryBytes } = config.clickhouse;
+  if (url !== undefined) return openServerStore({ ...options, url });
+  return openEmbeddedStore({ ...options, path: dataPaths(config.dataDir).clickhouse, memoryBytes });
 }

@@ -41,6 +41,10 @@ export class Metrics {
     ['table'],
   );
   readonly insertRetries = this.counter('stagewatch_store_insert_retries_total', 'Inserts that were tried again.', ['table']);
+  readonly engineRestarts = this.counter(
+    'stagewatch_store_engine_restarts_total',
+    'Times that the process of the embedded ClickHouse was started again after it had ended.',
+  );
   readonly freshnessSeconds = this.histogram(
     'stagewatch_freshness_seconds',
     'From the arrival of a record to its rows in ClickHouse.',
@@ -54,6 +58,17 @@ export class Metrics {
   readonly analyzerJobAgeSeconds = this.gauge(
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
+  );
+  readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
+  readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
+  readonly measuringProcessEnds = this.counter(
+    'stagewatch_measuring_process_ends_total',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), idle, closed.',
+    ['reason'],
+  );
+  readonly measuringResidentBytes = this.gauge(
+    'stagewatch_measuring_resident_bytes',
+    'Memory of the measuring processes together.',
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);

@@ -2,7 +2,7 @@ import { loadModel, openProbeModel, readProbeSet, type CompiledModel } from '#en
 import { inputsOf } from '#graph/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import type { MeasureJob } from './measurer.js';
-import type { WorkerSettings } from './messages.js';
+import type { EngineSettings } from './messages.js';
 
 const formats = {
   MODEL_FORMAT_UNSPECIFIED: undefined,
@@ -15,7 +15,7 @@ export class ModelCache {
   private readonly models = new Map<string, CompiledModel>();
 
   constructor(
-    private readonly settings: WorkerSettings,
+    private readonly settings: EngineSettings,
     private readonly maxModels = 4,
   ) {}
 
@@ -53,14 +53,14 @@ export class ModelCache {
     if (model.train === null) throw new StagewatchError('PROBE_SET_MISMATCH', 'The job gave no probe set.');
     const graph = loadModel({
       format,
-      bytes: await artifact(model.graphDigest),
+      bytes: await artifact(model.graphDigest).read(),
       parameters: model.parameters,
       loss,
       aliases: model.aliases,
       unused: model.unused,
     });
     const names = inputsOf(graph, 'data').map(({ name }) => name);
-    const probeSet = readProbeSet(await artifact(model.train.digest), names);
+    const probeSet = readProbeSet(await artifact(model.train.digest).read(), names);
     return openProbeModel({ graph, probeSet, loss, executor: 'ort-cpu', ...this.settings });
   }
 }

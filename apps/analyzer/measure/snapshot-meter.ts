@@ -2,19 +2,20 @@ import { readSnapshot } from '#engine/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { allOff, type MeasureJob, type Measurer, type MeasureResult } from './measurer.js';
 import { measureTheta } from './measure-theta.js';
-import type { WorkerSettings } from './messages.js';
+import type { EngineSettings } from './messages.js';
 import { ModelCache } from './model-cache.js';
 
-/** Measures snapshots in the thread that it is called in. A model or a snapshot that cannot be measured is a result. */
+/** Measures snapshots in the process that it is called in. A model or a snapshot that cannot be measured is a result. */
 export class SnapshotMeter implements Measurer {
+  readonly capacity = 1;
   private readonly models: ModelCache;
 
-  constructor(settings: WorkerSettings) {
+  constructor(settings: EngineSettings) {
     this.models = new ModelCache(settings);
   }
 
   async measure(job: MeasureJob): Promise<MeasureResult> {
-    const blob = await job.snapshot();
+    const blob = await job.snapshot.read();
     try {
       const model = await this.models.model(job);
       return await measureTheta(model, readSnapshot(blob, job.tensors, model.parameters), job);

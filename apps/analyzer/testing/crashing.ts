@@ -55,6 +55,7 @@ export class CrashPoint {
       upload: (...args) => this.through(() => blobs.upload(...args)),
       stat: (...args) => blobs.stat(...args),
       read: (...args) => blobs.read(...args),
+      path: (name) => blobs.path(name),
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),
@@ -66,7 +67,11 @@ export class CrashPoint {
   }
 
   measurer(measurer: Measurer): Measurer {
-    return { measure: (job) => this.through(() => measurer.measure(job)), close: () => measurer.close() };
+    return {
+      capacity: measurer.capacity,
+      measure: (job, signal) => this.through(() => measurer.measure(job, signal)),
+      close: () => measurer.close(),
+    };
   }
 
   store(store: MemoryStore): MemoryStore {

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type koffi from 'koffi';
+import { nativeCalls } from '#runtime/native-calls.js';
 
 const require = createRequire(import.meta.url);
 
@@ -28,8 +29,6 @@ const memoryTypes = { default: 0 };
  * run they would take it from the next session, and from the training that is watched.
  */
 const settings = { 'session.force_spinning_stop': '1' };
-/** Of a graph, while its session is opened: more than the 2 MiB that koffi gives a call. */
-const stackBytes = 8 * 2 ** 20;
 /** RTLD_NOW, the same on Linux and macOS. */
 const bindNow = 2;
 
@@ -63,7 +62,7 @@ let opened: OrtLibrary | undefined;
 
 /** Once a thread. Throws an Error when it, or the way to call it, is not there. */
 export function openOrtLibrary(): OrtLibrary {
-  opened ??= bind(require('koffi') as typeof koffi);
+  opened ??= bind(nativeCalls());
   return opened;
 }
 
@@ -81,7 +80,6 @@ function keepLoaded(ffi: typeof koffi, path: string): void {
 }
 
 function bind(ffi: typeof koffi): OrtLibrary {
-  ffi.config({ sync_stack_size: stackBytes });
   const path = libraryPath();
   const library = ffi.load(path);
   keepLoaded(ffi, path);

@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { TableName } from '../rows.js';
 import { tableFormats } from '../table-rows.js';
 
