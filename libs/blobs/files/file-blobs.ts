@@ -7,6 +7,7 @@ import { BlobMissing, type Blobs, type BlobsCopy, type Upload } from '../blobs.j
 import { FileBlobsCopy } from './blobs-copy.js';
 import { assertRoom, isMissing, makeFolder, syncFolder, translate } from './disk.js';
 import { FileUpload } from './file-upload.js';
+import { Sums } from './sums.js';
 import { assertBlobName, assertBlobPrefix, nameOfPart, partFile } from './names.js';
 
 const mib = 1024 * 1024;
@@ -37,6 +38,7 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<Blobs> {
 class FileBlobs implements Blobs {
   private readonly root: string;
   private readonly partsFolder: string;
+  private readonly sums: Sums;
   private readonly uploads = new Map<string, FileUpload>();
   /** Per name: opening and deleting, one after the other. */
   private readonly turns = new Map<string, Promise<unknown>>();
@@ -49,6 +51,7 @@ class FileBlobs implements Blobs {
   ) {
     this.root = join(path, 'complete');
     this.partsFolder = join(path, 'parts');
+    this.sums = new Sums(join(path, 'sums'));
   }
 
   async start(): Promise<void> {
@@ -95,11 +98,17 @@ class FileBlobs implements Blobs {
       if (offset < 0 || bytes < 0 || offset + bytes > size) {
         throw new RangeError(`bytes ${offset} to ${offset + bytes} of a blob of ${size}`);
       }
+      const whole = range === undefined ? await this.sums.read(name) : undefined;
+      let sum = 0;
       const target = Buffer.allocUnsafeSlow(bytes);
       for (let at = 0; at < bytes;) {
-        const { bytesRead } = await file.read(target, at, Math.min(bytes - at, 256 * mib), offset + at);
+        const { bytesRead } = await file.read(target, at, Math.min(bytes - at, readBytes), offset + at);
         if (bytesRead === 0) throw new BlobMissing(`${name} ended at ${offset + at} of ${size} bytes`);
+        if (whole !== undefined) sum = crc32(target.subarray(at, at + bytesRead), sum);
         at += bytesRead;
+      }
+      if (whole !== undefined && (whole.bytes !== bytes || whole.crc32 !== sum)) {
+        throw new StagewatchError('DATA_DAMAGED', `blob ${name} is damaged: it differs from its checksum`, { value: name });
       }
       return target;
     } finally {
@@ -122,6 +131,7 @@ class FileBlobs implements Blobs {
       await this.uploads.get(name)?.supersede();
       await rm(join(this.partsFolder, partFile(name)), { force: true });
       for (const copy of this.copies) await copy.rescue(name);
+      await this.sums.forget(name);
       try {
         await unlink(join(this.root, name));
         await syncFolder(dirname(join(this.root, name)));
@@ -143,6 +153,7 @@ class FileBlobs implements Blobs {
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) return;
     for (const copy of this.copies) for await (const { name } of this.walk(folder)) await copy.rescue(name);
+    await this.sums.forget(folder);
     await rm(path, { recursive: true, force: true });
     await syncFolder(dirname(path));
   }
@@ -160,7 +171,13 @@ class FileBlobs implements Blobs {
     const part = join(this.partsFolder, partFile(name));
     await copyFile(path, part, constants.COPYFILE_FICLONE);
     const file = await open(part, 'r+');
-    await file.sync().finally(() => file.close());
+    try {
+      await file.sync();
+      const { size } = await file.stat();
+      await this.sums.write(name, { bytes: size, crc32: await checksum(file, size) });
+    } finally {
+      await file.close();
+    }
     await this.appear(part, name);
   }
 
@@ -197,7 +214,10 @@ class FileBlobs implements Blobs {
         crc32: await checksum(part, writtenBytes),
         reserveBytes: this.reserveBytes,
         folder: this.partsFolder,
-        appear: () => this.appear(path, name),
+        appear: async (sum) => {
+          await this.sums.write(name, sum);
+          await this.appear(path, name);
+        },
         discard: () => rm(path, { force: true }),
         ended: () => {
           if (this.uploads.get(name) === upload) this.uploads.delete(name);

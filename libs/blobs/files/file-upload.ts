@@ -21,7 +21,7 @@ export interface UploadParts {
   readonly reserveBytes: () => number;
   readonly folder: string;
   /** Moves the synced part to its place. */
-  readonly appear: () => Promise<void>;
+  readonly appear: (sum: { readonly bytes: number; readonly crc32: number }) => Promise<void>;
   /** Deletes the part. */
   readonly discard: () => Promise<void>;
   /** The upload is over, in one way or another. */
@@ -109,7 +109,7 @@ export class FileUpload implements Upload {
     const { bytes, crc32: sum } = this.durable;
     const right = bytes === totalBytes && sum === expected >>> 0;
     const problem = `${name}: ${bytes} of ${totalBytes} bytes, CRC-32 ${hex(sum)}, expected ${hex(expected)}`;
-    await this.end(right ? this.parts.appear : this.parts.discard);
+    await this.end(right ? () => this.parts.appear({ bytes, crc32: sum }) : this.parts.discard);
     if (!right) throw new ChecksumMismatch(problem);
   }
 

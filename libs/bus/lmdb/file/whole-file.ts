@@ -34,3 +34,20 @@ async function remedyFor(copiesFolder: string | undefined, isThere: boolean): Pr
     'what was received since then and had not been written to ClickHouse is lost, and is told as a gap of its run'
   );
 }
+
+/** For a person who asks how the file is; nobody may have it open. */
+export async function describeFile(
+  folder: string,
+  copiesFolder: string,
+): Promise<{ readonly ok: boolean; readonly detail: string }> {
+  const copies = await listCopies(copiesFolder);
+  const kept = copies.map(({ timeMs }) => new Date(timeMs).toISOString()).join(', ') || 'none';
+  try {
+    const report = await assertWhole(folder, copiesFolder);
+    if (report === undefined) return { ok: true, detail: 'nothing is stored here yet' };
+    const { bytes, usedBytes } = report;
+    return { ok: true, detail: `whole: ${usedBytes} of ${bytes} bytes are in use; copies of ${kept}` };
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
