@@ -215,8 +215,8 @@ class FileBlobs implements Blobs {
         reserveBytes: this.reserveBytes,
         folder: this.partsFolder,
         appear: async (sum) => {
-          await this.sums.write(name, sum);
           await this.appear(path, name);
+          await this.sums.write(name, sum);
         },
         discard: () => rm(path, { force: true }),
         ended: () => {
