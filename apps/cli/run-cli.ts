@@ -1,4 +1,5 @@
 import { backupCommand } from './commands/backup.js';
+import { deadLettersCommand } from './commands/dead-letters.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -14,6 +15,7 @@ import { upCommand } from './commands/up.js';
 import type { Command, Io } from './command.js';
 import { exitCodes, helpText, parseInvocation, UsageError } from './command.js';
 import { version } from './version.js';
+import { largest } from '#math/extremes.js';
 
 export const commands: readonly Command[] = [
   upCommand,
@@ -26,6 +28,7 @@ export const commands: readonly Command[] = [
   showCommand,
   findingsCommand,
   sqlCommand,
+  deadLettersCommand,
   deleteCommand,
   backupCommand,
   restoreCommand,
@@ -65,7 +68,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 }
 
 function overview(): string {
-  const width = Math.max(...commands.map((command) => command.name.length)) + 3;
+  const width = largest(commands.map((command) => command.name.length)) + 3;
   return [
     `stagewatch ${version}: watches training runs, measures their curvature, says which stage they are in.`,
     '',

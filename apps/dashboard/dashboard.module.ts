@@ -1,5 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { BackupController } from './backup/backup.controller.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeadLettersService } from './dead-letters/dead-letters.service.js';
 import { AlertsController } from './http/alerts.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { SqlController } from './http/sql.controller.js';
@@ -16,12 +18,21 @@ export class DashboardModule {
   static create(options: DashboardOptions, hub: LiveHub, sessions: Sessions): DynamicModule {
     return {
       module: DashboardModule,
-      controllers: [HealthController, RunsController, SqlController, AlertsController, BackupController, SessionController],
+      controllers: [
+        HealthController,
+        RunsController,
+        SqlController,
+        AlertsController,
+        DeadLettersController,
+        BackupController,
+        SessionController,
+      ],
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: LIVE_HUB, useValue: hub },
         { provide: SESSIONS, useValue: sessions },
         RunsService,
+        DeadLettersService,
         LiveGateway,
       ],
     };

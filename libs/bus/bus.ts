@@ -19,6 +19,8 @@ export interface Bus {
    * declare all groups of a stream before the first of them takes. One that comes later starts at the oldest kept message.
    */
   group(stream: string, name: string, options?: Partial<GroupOptions>): Promise<Group>;
+  /** All groups that were ever declared. */
+  groups(): readonly DeclaredGroup[];
   /** Messages after `after` (exclusive), then live ones. `subject` narrows to one subject. */
   tail(stream: string, options: TailOptions): AsyncIterable<Message>;
   /** Position of the newest message of a stream; 0 when it never had one. */
@@ -32,20 +34,9 @@ export interface Bus {
   check(): Promise<void>;
   /** Writes a copy of everything, as it is at one moment, to a file that does not exist yet; work goes on meanwhile. */
   copyTo(path: string): Promise<void>;
-  /** The groups of all streams, those too that nobody in this process has declared. */
-  groups(): Promise<readonly GroupInfo[]>;
   /** Ends a group: what only it has not finished goes, with its states and dead letters. False when there is none of that name. */
   removeGroup(stream: string, name: string): Promise<boolean>;
   close(): Promise<void>;
-}
-
-export interface GroupInfo {
-  readonly stream: string;
-  readonly name: string;
-  /** Messages that wait for it. */
-  readonly messages: number;
-  /** Somebody in this process works in its name. */
-  readonly declared: boolean;
 }
 
 /** `work`: kept until all groups are past it. `recent`: the newest are kept, for tails. */
@@ -112,6 +103,14 @@ export interface Group {
   /** The state last committed for a subject. */
   state(subject: string): Promise<Uint8Array | undefined>;
   deadLetters(): Promise<readonly DeadLetter[]>;
+  deadLetterCount(): Promise<number>;
+  /**
+   * A dead letter goes through this group once more, in a lease of its own: until that is committed or rejected it comes
+   * again, afterwards not. Other groups do not see it, and the position of its subject stays. False when it is not there.
+   */
+  retryDeadLetter(ref: DeadLetterRef): Promise<boolean>;
+  /** Forgets a dead letter for good. False when it is not there. */
+  dropDeadLetter(ref: DeadLetterRef): Promise<boolean>;
   depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }>;
 }
 
@@ -134,6 +133,19 @@ export interface Lease {
   release(delayMs?: number): Promise<void>;
   /** Sets one message aside with the reason, and commits past it. */
   reject(position: number, reason: string, state?: Uint8Array): Promise<void>;
+}
+
+export interface DeclaredGroup {
+  readonly stream: string;
+  readonly name: string;
+  readonly group: Group;
+  /** Somebody in this process has declared it; otherwise it is what another version or a tool left. */
+  readonly atWork: boolean;
+}
+
+export interface DeadLetterRef {
+  readonly subject: string;
+  readonly position: number;
 }
 
 export interface DeadLetter {

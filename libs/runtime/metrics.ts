@@ -14,7 +14,6 @@ export class Metrics {
   readonly acknowledged = this.counter('stagewatch_records_acknowledged_total', 'Records acknowledged to probes.');
   readonly duplicate = this.counter('stagewatch_records_duplicate_total', 'Records that had been stored before.');
   readonly rejected = this.counter('stagewatch_records_rejected_total', 'Records refused, by error code.', ['code']);
-  readonly dropped = this.counter('stagewatch_records_dropped_total', 'Acknowledged records that were lost. Must stay 0.');
   readonly gapRecords = this.counter('stagewatch_gap_records_total', 'Sequence numbers that probes said they left out.');
   readonly blobBytes = this.counter('stagewatch_blob_bytes_total', 'Blob bytes made durable.');
   readonly streams = this.gauge('stagewatch_streams', 'Open record streams.');
@@ -23,7 +22,8 @@ export class Metrics {
     'stream',
     'group',
   ]);
-  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream']);
+  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream', 'group']);
+  readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
   readonly deadLettersDropped = this.counter(
     'stagewatch_dead_letters_dropped_total',
     'Dead letters that were removed, the oldest first, because all together had grown too large.',
@@ -72,6 +72,10 @@ export class Metrics {
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
+  readonly alertsLeftOut = this.counter(
+    'stagewatch_alerts_left_out_total',
+    'Findings that a receiver is never told of, since too many waited for it.',
+  );
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });

@@ -3,8 +3,8 @@ import { cli } from '../support/cli-process.js';
 import { withScene, type Scene } from '../support/scene.js';
 import { eventually, type LaunchedService } from '../support/service-process.js';
 
-/** A measurement takes minutes on any machine: a product of this network is some 10¹² operations. */
-const long = { sizes: [512, 3000, 3000, 512], examples: 8192, steps: 1, pauseMs: 10 };
+/** A measurement takes minutes on any machine: a product of this network is some 5 · 10¹¹ operations. */
+const long = { sizes: [512, 1500, 1500, 512], examples: 16384, steps: 1, pauseMs: 10 };
 
 /** A run whose only snapshot is being measured, with a product under way. */
 async function measuring(scene: Scene, service: LaunchedService): Promise<string> {

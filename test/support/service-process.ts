@@ -40,6 +40,8 @@ export interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags of `up`. */
   readonly flags?: readonly string[];
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export const cliPath = join(packageRoot, 'dist/apps/cli/main.js');
@@ -53,11 +55,12 @@ export async function startServiceProcess(options: ServiceOptions): Promise<Serv
 
 /** The same without waiting: a service can be killed while it starts. */
 export function launchService(options: ServiceOptions & { readonly ports: Ports }): LaunchedService {
-  const { dataDir, ports, env, flags: further = [] } = options;
+  const { dataDir, ports, env, nodeFlags = [], flags: further = [] } = options;
   const flags = { data: dataDir, 'port-http': ports.http, 'port-grpc': ports.grpc, 'port-clickhouse': ports.clickhouse };
   const child = spawn(
     process.execPath,
     [
+      ...nodeFlags,
       cliPath,
       'up',
       '--log-level',

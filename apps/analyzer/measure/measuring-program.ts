@@ -17,7 +17,8 @@ const executor = await chosen(settings);
 const meter = new SnapshotMeter({ ...settings, executor });
 process.on('message', (message: JobMessage) => void measure(message));
 collectGarbage();
-tell({ kind: 'ready', executor, residentBytes: process.memoryUsage.rss() });
+const emptyBytes = process.memoryUsage.rss();
+tell({ kind: 'ready', executor, residentBytes: emptyBytes });
 
 /** An executor that is not there is told with each measurement, as the reason why nothing was measured. */
 async function chosen({ executor = 'ort-cpu', threads, tfjsDir }: EngineSettings): Promise<string> {
@@ -46,6 +47,8 @@ async function measure({ id, task, files }: JobMessage): Promise<void> {
     else tell({ kind: 'failed', id, message });
   }
   collectGarbage();
+  // Kept models are worth less than the room that another one may need.
+  if (process.memoryUsage.rss() > emptyBytes + settings.memoryBytes / 2) await meter.close();
 }
 
 /** A name that is a SHA-256 is compared with the bytes. */

@@ -15,10 +15,10 @@ export class SnapshotMeter implements Measurer {
   }
 
   async measure(job: MeasureJob): Promise<MeasureResult> {
-    const blob = await job.snapshot.read();
     try {
-      const model = await this.models.model(job);
-      return await measureTheta(model, readSnapshot(blob, job.tensors, model.parameters), job);
+      const cached = await this.models.model(job);
+      const theta = readSnapshot(await job.snapshot.read(), job.tensors, cached.model.parameters);
+      return await measureTheta(cached, theta, job);
     } catch (error) {
       if (!(error instanceof StagewatchError)) throw error;
       return { readings: [], instruments: allOff(sentence(error)), tracker: undefined, check: undefined };

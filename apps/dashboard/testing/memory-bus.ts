@@ -1,4 +1,14 @@
-import type { Bus, Entry, Group, GroupInfo, KeyValue, Message, OutgoingMessage, PublishResult, TailOptions } from '#bus/bus.js';
+import type {
+  Bus,
+  DeclaredGroup,
+  Entry,
+  Group,
+  KeyValue,
+  Message,
+  OutgoingMessage,
+  PublishResult,
+  TailOptions,
+} from '#bus/bus.js';
 
 /** A bus in memory, with what the dashboard uses of one: publishing, tails, and values. Keeps the newest messages of a stream. */
 export class MemoryBus implements Bus {
@@ -67,16 +77,16 @@ export class MemoryBus implements Bus {
     return Promise.reject(new Error('The bus in memory has no groups.'));
   }
 
+  groups(): readonly DeclaredGroup[] {
+    return [];
+  }
+
   check(): Promise<void> {
     return Promise.resolve();
   }
 
   copyTo(): Promise<void> {
     return Promise.reject(new Error('The bus in memory cannot be copied.'));
-  }
-
-  groups(): Promise<readonly GroupInfo[]> {
-    return Promise.resolve([]);
   }
 
   removeGroup(): Promise<boolean> {

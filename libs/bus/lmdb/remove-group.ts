@@ -1,3 +1,4 @@
+import { letterTables } from './dead-letters.js';
 import { groupMetaKey, type LmdbGroup } from './group.js';
 import { after, indexKey, progressKey, readPosition, subjectKey } from './keys.js';
 import type { StreamLog } from './stream-log.js';
@@ -23,7 +24,7 @@ export interface GroupRemoval {
 export async function removeGroupRows(removal: GroupRemoval): Promise<void> {
   const { tables, writer, log, number, name } = removal;
   const prefix = progressKey(log.number, number, 0).subarray(0, 4);
-  for (const table of [tables.progress, tables.states, tables.dead]) {
+  for (const table of [tables.progress, tables.states, ...letterTables(tables)]) {
     for (let found = chunk; found === chunk;) {
       found = await writer.write((batch) => {
         const keys = Array.from(table.getKeys({ start: prefix, end: after(prefix), limit: chunk }));
