@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PeriodicTask } from '#runtime/periodic.js';
+import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
 import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
@@ -78,7 +79,7 @@ class ComposedAnalyzer implements Analyzer {
     this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
-      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue()]);
+      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);
     });
   }
 

@@ -37,6 +37,7 @@ export class CrashPoint {
     return {
       publish: (...args) => this.through(() => bus.publish(...args)),
       group: async (...args) => this.group(await bus.group(...args)),
+      groups: () => bus.groups(),
       tail: (...args) => bus.tail(...args),
       head: (...args) => bus.head(...args),
       floor: (...args) => bus.floor(...args),
@@ -83,6 +84,9 @@ export class CrashPoint {
       },
       state: (subject) => group.state(subject),
       deadLetters: () => group.deadLetters(),
+      deadLetterCount: () => group.deadLetterCount(),
+      retryDeadLetter: (ref) => group.retryDeadLetter(ref),
+      dropDeadLetter: (ref) => group.dropDeadLetter(ref),
       depth: () => group.depth(),
     };
   }

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Logger } from '../logging.js';
+import { confineFile, type Reach } from './reach.js';
 
 /** How a process came to its end. */
 export type ProcessEnd =
@@ -19,6 +20,8 @@ export interface LimitedProcessOptions {
   readonly args?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** With it the process is confined to these files and has no TCP, where the system can do that. */
+  readonly reach?: Reach;
   /** Everything it sees of the environment: secrets of the service are not in its reach. */
   readonly environment: Readonly<Record<string, string>>;
   /** Resident memory at which it is ended. */
@@ -46,10 +49,11 @@ export class LimitedProcess {
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
-    const { file, args = [], nodeFlags = [], environment, name, logger } = options;
+    const { file, args = [], nodeFlags = [], environment, name, logger, reach } = options;
+    const confined = reach !== undefined;
     this.limitBytes = options.memoryBytes;
-    this.child = fork(file, args, {
-      execArgv: [...nodeFlags],
+    this.child = fork(file, confined ? [...args, `--confine=${JSON.stringify(reach)}`] : args, {
+      execArgv: confined ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
       env: { ...environment },
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
