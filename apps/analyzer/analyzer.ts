@@ -56,6 +56,7 @@ class ComposedAnalyzer implements Analyzer {
         engine: config.engine,
         ...config.measuring,
         scratch: join(config.dataDir, 'measuring'),
+        jobFolders: [join(config.dataDir, 'blobs')],
       }),
     } = options;
     this.measurer = measurer;
