@@ -5,7 +5,7 @@ import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openChdbClient, Reader } from './chdb-client.js';
-import { eraseRun } from './erase-run.js';
+import { eraseRuns, erasing } from './erase-runs.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate } from './migrate.js';
@@ -17,7 +17,6 @@ import { readSeriesNames } from './read/series-names.js';
 import { readSeries } from './read/series.js';
 import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
 import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
-import { tableFormats } from './table-rows.js';
 
 export interface EmbeddedStoreOptions {
   /** Folder of the database; one process may have it open at a time. */
@@ -37,6 +36,7 @@ export class EmbeddedStore implements Store {
   private constructor(
     private readonly writeClient: ClickHouseClient,
     private readonly readClient: ClickHouseClient,
+    private readonly eraseClient: ClickHouseClient,
     private readonly reader: Reader,
     private readonly foreign: ForeignQueries,
     private readonly writer: BatchWriter,
@@ -57,18 +57,22 @@ export class EmbeddedStore implements Store {
           insert: async (table, row) => void (await writeClient.insert({ table, values: [row], format: 'JSONEachRow' })),
         },
         migrations,
+        (copied) => options.logger?.info(copied, 'rows are copied into tables of another shape'),
       );
       if (applied.length > 0) options.logger?.info({ migrations: applied }, 'database migrated');
       const readClient = await openChdbClient(options.path, reading);
       clients.push(readClient);
       await readClient.command({ query: `USE ${database}` });
+      const eraseClient = await openChdbClient(options.path, erasing);
+      clients.push(eraseClient);
+      await eraseClient.command({ query: `USE ${database}` });
       const foreign = await ForeignQueries.open(options.path, database);
       const writer = new BatchWriter((batch) => insertBatch(writeClient, batch), {
         limits: { ...defaultBatchLimits, ...options.limits },
         logger: options.logger,
         metrics: options.metrics,
       });
-      return new EmbeddedStore(writeClient, readClient, new Reader(readClient), foreign, writer);
+      return new EmbeddedStore(writeClient, readClient, eraseClient, new Reader(readClient), foreign, writer);
     } catch (error) {
       for (const client of clients) await client.close();
       if (error instanceof StagewatchError) throw error;
@@ -109,15 +113,9 @@ export class EmbeddedStore implements Store {
     return this.foreign.query(request);
   }
 
-  /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
-  async deleteRun(run: string): Promise<void> {
+  async deleteRuns(runs: readonly string[]): Promise<void> {
     await this.writer.flush();
-    for (const { into } of Object.values(tableFormats)) {
-      // A mutation looks at every part of its table, even for nothing.
-      const [found] = await this.reader.rows(`SELECT count() FROM ${into} WHERE run = {run:String}`, { run });
-      if (Number(found?.[0]) === 0) continue;
-      await eraseRun(this.writeClient, into, run);
-    }
+    await eraseRuns(this.eraseClient, runs);
   }
 
   async runsSeenBefore(timeMs: number): Promise<readonly string[]> {
@@ -136,6 +134,7 @@ export class EmbeddedStore implements Store {
   async close(): Promise<void> {
     await this.writer.close();
     await this.foreign.close();
+    await this.eraseClient.close();
     await this.readClient.close();
     await this.writeClient.close();
   }

@@ -229,7 +229,7 @@ export function storeContract(contract: StoreContract): void {
         store.write('findings', [finding(run, 'f', 1)]),
         store.write('instruments', [{ run, attempt: 1, instrument: 'loss', on: true, reason: '', version: 1 }]),
       ]);
-      await store.deleteRun(run);
+      await store.deleteRuns([run]);
       const tables = ['runs', 'scalars', 'readings', 'findings', 'instruments', 'series', 'stages'];
       expect(await Promise.all(tables.map(count))).toEqual(tables.map(() => 0));
       run = other;
@@ -247,7 +247,7 @@ export function storeContract(contract: StoreContract): void {
         runRow(recent, 1, { status: 'finished', seenMs: longAgo }),
       ]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([old]);
-      await store.deleteRun(old);
+      await store.deleteRuns([old]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([]);
       expect((await store.run(recent))?.run).toBe(recent);
     });

@@ -37,7 +37,7 @@ async function removeEverything({ bus, blobs, store, references, letGo }: Deleti
   await bus.deleteSubject(run);
   await letGo(run);
   await blobs.deletePrefix(`runs/${run}/`);
-  await store.deleteRun(run);
+  await store.deleteRuns([run]);
   for (const digest of await references.remove(run)) await blobs.delete(`artifacts/${digest}`);
 }
 

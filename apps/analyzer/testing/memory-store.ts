@@ -42,9 +42,9 @@ export class MemoryStore {
     return [...this.tables[table].values()];
   }
 
-  async deleteRun(run: string): Promise<void> {
+  async deleteRuns(runs: readonly string[]): Promise<void> {
     for (const table of Object.values(this.tables)) {
-      for (const [key, row] of table) if (row.run === run) table.delete(key);
+      for (const [key, row] of table) if (runs.includes(row.run)) table.delete(key);
     }
     return Promise.resolve();
   }
