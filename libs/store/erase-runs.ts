@@ -19,8 +19,8 @@ const clearEveryMs = 100;
 const clearWithinMs = 10_000;
 /** How often parts may be merged under our hands. */
 const maxRounds = 50;
-/** ClickHouse's name for a part that is not there any more. */
-const noSuchPart = /NO_SUCH_DATA_PART/;
+/** ClickHouse's number for a part that is not there any more. */
+const noSuchPart = '232';
 
 interface Part {
   readonly partition: string;
@@ -78,7 +78,7 @@ async function dropPart(client: ClickHouseClient, table: string, name: string): 
     await client.command({ query: `ALTER TABLE ${table} DROP PART '${name}'` });
   } catch (error) {
     // It has been merged into another part since it was found, which the next round finds.
-    if (!(error instanceof Error && noSuchPart.test(error.message))) throw error;
+    if (!(error instanceof Error && 'code' in error && String(error.code) === noSuchPart)) throw error;
   }
 }
 

@@ -57,6 +57,8 @@ function insertBeside(shape: Shape, run: string): { stop(): Promise<readonly num
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, insertEveryMs - (performance.now() - began))));
     }
   })();
+  // Whoever stops it gets the error.
+  loop.catch(() => undefined);
   return {
     stop: async () => {
       stopped = true;
