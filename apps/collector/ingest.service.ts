@@ -37,9 +37,11 @@ export interface IngestOptions {
   readonly config: Pick<Config, 'limits' | 'lostAfterMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Where people look at a run. */
-  readonly pageUrl: (runId: string) => string;
+  readonly pageUrl: PageUrl;
 }
+
+/** Where people look at a run; `askedHost` is the name by which a probe reached this service. */
+export type PageUrl = (runId: string, askedHost?: string) => string;
 
 /** Chunks are messages too; the rest of the message is a few bytes. */
 const chunkMarginBytes = 1024;
@@ -102,7 +104,7 @@ export class IngestService {
     await this.keepers.leave(keeperName);
   }
 
-  async attach(request: AttachRunRequest): Promise<Input<AttachRunResponse>> {
+  async attach(request: AttachRunRequest, askedHost?: string): Promise<Input<AttachRunResponse>> {
     this.assertOpen();
     checkAttach(request);
     const { place, state } = await this.registry.attach({ ...request, project: request.project || 'default' });
@@ -118,7 +120,7 @@ export class IngestService {
         metricsPerRun: limits.metricsPerRun,
         nameBytes: textLimits.nameBytes,
       },
-      pageUrl: this.options.pageUrl(place.runId),
+      pageUrl: this.options.pageUrl(place.runId, askedHost),
     };
   }
 

@@ -1,6 +1,7 @@
-import type { ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from './clickhouse-client.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { sleep } from '#runtime/retry.js';
+import { quoteAll } from './quote.js';
 import { tableFormats } from './table-rows.js';
 
 /** Every table that has rows of runs. The one with the runs comes last: as long as it has a run, the run can be asked for again. */
@@ -11,9 +12,6 @@ export const erasedTables: readonly string[] = [
   'scalar_points_raw',
   'runs_raw',
 ];
-
-/** Settings of the connection that erases: it takes one core at most, and the threads that serve others go first. */
-export const erasing = { max_threads: 1, max_insert_threads: 1, max_partitions_per_insert_block: 0, insert_deduplicate: 0 };
 
 const clearEveryMs = 100;
 const clearWithinMs = 10_000;
@@ -64,10 +62,10 @@ async function keepRest(
   },
 ): Promise<void> {
   const { table, beside, partition, names, runs } = plan;
-  const rest = `FROM ${table} WHERE _part IN {names:Array(String)} AND run NOT IN {runs:Array(String)}`;
+  const rest = `FROM ${table} WHERE _part IN (${quoteAll(names)}) AND run NOT IN (${quoteAll(runs)})`;
   await client.command({ query: `CREATE TABLE ${beside} AS ${table}` });
-  await client.command({ query: `INSERT INTO ${beside} SELECT * ${rest}`, query_params: { names, runs } });
-  const [row] = await rows(client, `SELECT count() FROM ${beside}`, {});
+  await client.command({ query: `INSERT INTO ${beside} SELECT * ${rest}` });
+  const [row] = await rows(client, `SELECT count() FROM ${beside}`);
   if (Number(row?.[0]) > 0)
     await client.command({ query: `ALTER TABLE ${beside} MOVE PARTITION ID '${partition}' TO TABLE ${table}` });
   await client.command({ query: `DROP TABLE ${beside} SYNC` });
@@ -83,9 +81,7 @@ async function dropPart(client: ClickHouseClient, table: string, name: string): 
 }
 
 async function partsWith(client: ClickHouseClient, table: string, runs: readonly string[]): Promise<readonly Part[]> {
-  const found = await rows(client, `SELECT DISTINCT _partition_id, _part FROM ${table} WHERE run IN {runs:Array(String)}`, {
-    runs,
-  });
+  const found = await rows(client, `SELECT DISTINCT _partition_id, _part FROM ${table} WHERE run IN (${quoteAll(runs)})`);
   return found.map((row) => ({ partition: String(row[0]), name: String(row[1]) }));
 }
 
@@ -122,16 +118,11 @@ async function oldParts(client: ClickHouseClient, table: string): Promise<Readon
   const found = await rows(
     client,
     `SELECT name FROM system.parts WHERE database = currentDatabase() AND table = '${table}' AND NOT active`,
-    {},
   );
   return new Set(found.map((row) => String(row[0])));
 }
 
-async function rows(
-  client: ClickHouseClient,
-  query: string,
-  parameters: Readonly<Record<string, unknown>>,
-): Promise<readonly (readonly unknown[])[]> {
-  const result = await client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' });
+async function rows(client: ClickHouseClient, query: string): Promise<readonly (readonly unknown[])[]> {
+  const result = await client.query({ query, format: 'JSONCompactEachRow' });
   return await result.json<unknown[]>();
 }

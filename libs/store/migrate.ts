@@ -10,6 +10,12 @@ export interface MigrationClient {
   insert(table: string, row: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
+export interface MigrateOptions {
+  readonly progress?: (copied: CopyProgress) => void;
+  /** What is applied goes through here, if there is anything to apply. */
+  readonly around?: (work: () => Promise<void>) => Promise<void>;
+}
+
 const ledger = `CREATE TABLE IF NOT EXISTS migrations (
   number UInt32, name String, checksum String, applied DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree ORDER BY number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`;
@@ -31,7 +37,7 @@ function textOf(statement: Statement): string {
 export async function migrate(
   client: MigrationClient,
   migrations: readonly Migration[],
-  progress: (copied: CopyProgress) => void = () => undefined,
+  { progress = () => undefined, around = (work) => work() }: MigrateOptions = {},
 ): Promise<readonly number[]> {
   await client.command(ledger);
   const rows = await client.rows('SELECT number, name, checksum FROM migrations FINAL ORDER BY number');
@@ -54,11 +60,14 @@ export async function migrate(
   }
   const applied = new Set(rows.map((row) => Number(row[0])));
   const missing = migrations.filter((m) => !applied.has(m.number));
-  for (const migration of missing) {
-    for (const statement of migration.statements) await carryOut(client, statement, progress);
-    await client.insert('migrations', { number: migration.number, name: migration.name, checksum: checksum(migration) });
-    await forgetCopies(client);
-  }
+  const apply = async (): Promise<void> => {
+    for (const migration of missing) {
+      for (const statement of migration.statements) await carryOut(client, statement, progress);
+      await client.insert('migrations', { number: migration.number, name: migration.name, checksum: checksum(migration) });
+      await forgetCopies(client);
+    }
+  };
+  if (missing.length > 0) await around(apply);
   return missing.map((m) => m.number);
 }
 

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClickHouseClient } from '@clickhouse/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openChdbClient, Reader } from './chdb-client.js';
+import { createLogger } from '#runtime/logging.js';
+import { openClient, Reader, type ClickHouseClient } from './clickhouse-client.js';
+import { defaultEngineLimits, EngineProcess } from './engine-process/engine-process.js';
 import { migrate, type MigrationClient } from './migrate.js';
 import { migrations } from './migrations/index.js';
 import type { CopyProgress } from './rebuild-table.js';
@@ -12,14 +13,19 @@ const runs = 30;
 const rowsPerRun = 100_000;
 
 let path: string;
+let engine: EngineProcess;
 let client: ClickHouseClient;
 let reader: Reader;
 let migrating: MigrationClient;
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), 'stagewatch-rebuild-'));
-  client = await openChdbClient(path, { output_format_json_quote_64bit_integers: 0 });
-  reader = new Reader(client);
-  for (const query of ['CREATE DATABASE stagewatch', 'USE stagewatch']) await client.command({ query });
+  engine = await EngineProcess.start({ path, limits: defaultEngineLimits(1024 ** 3), logger: createLogger({ level: 'silent' }) });
+  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
+  const outside = openClient(address, 'writer', 'default');
+  await outside.command({ query: 'CREATE DATABASE stagewatch' });
+  await outside.close();
+  client = openClient(address, 'writer');
+  reader = new Reader(openClient(address, 'page'));
   migrating = {
     command: async (query) => void (await client.command({ query })),
     rows: (query) => reader.rows(query),
@@ -42,6 +48,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await client.close();
+  await engine.close();
   await rm(path, { recursive: true });
 });
 
@@ -52,7 +59,7 @@ const sizes = `SELECT name, sum(size) FROM
 test('a filled folder of the old shape has the same rows in the new one, and says how far it is', async () => {
   const before = await reader.rows(digest);
   const told: CopyProgress[] = [];
-  expect(await migrate(migrating, migrations, (copied) => told.push(copied))).toEqual([3]);
+  expect(await migrate(migrating, migrations, { progress: (copied) => told.push(copied) })).toEqual([3]);
   expect(await reader.rows(digest)).toEqual(before);
   expect(await reader.rows('SELECT count() FROM findings')).toEqual([[50]]);
   expect(await reader.rows(sizes)).toEqual(['loss.train', 'lr'].map((name) => [name, (runs * rowsPerRun) / 2]));

@@ -1,6 +1,7 @@
 import { StagewatchError } from '#runtime/errors.js';
 import type { MigrationClient } from './migrate.js';
 import type { Fill, Rebuild } from './migrations/migration.js';
+import { quote } from './quote.js';
 
 export interface CopyProgress {
   readonly table: string;
@@ -91,8 +92,4 @@ async function assertRoom(client: MigrationClient, table: string): Promise<void>
     value: `${freeBytes} bytes free`,
     expected: `${Math.ceil(1.2 * neededBytes)} bytes`,
   });
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

@@ -1,3 +1,4 @@
+import { letterTables } from './dead-letters.js';
 import { after, deadKey, groupsPrefix, idKey, messageKey, numberKey, progressKey, readPosition, subjectKey } from './keys.js';
 import type { Table, Tables } from './tables.js';
 import type { Batch, Writer } from './writer.js';
@@ -48,7 +49,9 @@ export class Deletion {
           batch.remove(tables.progress, key);
           batch.remove(tables.states, key);
           const first = deadKey(stream, group, subject, 0);
-          for (const dead of tables.dead.getKeys({ start: first, end: after(key) })) batch.remove(tables.dead, dead);
+          for (const table of letterTables(tables)) {
+            for (const letter of table.getKeys({ start: first, end: after(key) })) batch.remove(table, letter);
+          }
         }
       });
     }

@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { SeriesName } from '../store.js';
 
 /** A run may have millions of points: those that were logged are counted as they come in, and not here. */

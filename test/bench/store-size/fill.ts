@@ -1,4 +1,5 @@
-import type { ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '#store/clickhouse-client.js';
+import { quoteAll } from '#store/quote.js';
 import { newId } from '#runtime/ids.js';
 
 export const runCount = 1000;
@@ -45,9 +46,9 @@ export async function fillRuns(client: ClickHouseClient, runs: ReturnType<typeof
   const columns = 'run, name, project, framework, attempt, status, stage, step, created, seen, optimizer, loss, tags, version';
   const rest = `'p', 'bench', 1, 'finished', 'edge', 1000, began, began, '{"name":"sgd"}', '{}', '{"a":"b"}', 1`;
   await client.command({
-    query: `INSERT INTO runs_raw (${columns}) WITH fromUnixTimestamp64Milli({began:Array(Int64)}[number + 1], 'UTC') AS began
-      SELECT {runs:Array(String)}[number + 1], concat('run ', toString(number)), ${rest} FROM numbers({count:UInt64})`,
-    query_params: { runs: runs.map(({ run }) => run), began: runs.map(({ beganMs }) => beganMs), count: runs.length },
+    query: `INSERT INTO runs_raw (${columns}) WITH fromUnixTimestamp64Milli([${runs.map(({ beganMs }) => beganMs).join(', ')}][number + 1], 'UTC') AS began
+      SELECT [${quoteAll(runs.map(({ run }) => run))}][number + 1], concat('run ', toString(number)), ${rest} FROM numbers({count:UInt64})`,
+    query_params: { count: runs.length },
   });
   await client.command({
     query: `INSERT INTO runs_raw (${columns})

@@ -1,9 +1,13 @@
-import type { ClickHouseClient } from '@clickhouse/client';
-import { eraseRuns, erasing } from '#store/erase-runs.js';
-import { openChdbClient, Reader } from '#store/chdb-client.js';
+import { createLogger } from '#runtime/logging.js';
+import { eraseRuns } from '#store/erase-runs.js';
+import { openClient, Reader, type ClickHouseClient } from '#store/clickhouse-client.js';
+import { defaultEngineLimits, EngineProcess } from '#store/engine-process/engine-process.js';
 import { migrate } from '#store/migrate.js';
 import { migrations } from '#store/migrations/index.js';
+import { quoteAll } from '#store/quote.js';
 import { readSeriesNames } from '#store/read/series-names.js';
+
+const memoryBytes = 2 * 1024 ** 3;
 
 /** A database of one shape, on three connections as the store has them. */
 export interface Shape {
@@ -19,9 +23,16 @@ export interface Shape {
 
 /** `before`: whole tables, one mutation a run, names counted at reading. `after`: as the migrations leave it. */
 export async function openShape(kind: 'before' | 'after', path: string): Promise<Shape> {
-  const writer = await openChdbClient(path, { precise_float_parsing: 1 });
-  await writer.command({ query: 'CREATE DATABASE IF NOT EXISTS stagewatch' });
-  await writer.command({ query: 'USE stagewatch' });
+  const engine = await EngineProcess.start({
+    path,
+    limits: defaultEngineLimits(memoryBytes),
+    logger: createLogger({ level: 'error' }),
+  });
+  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
+  const outside = openClient(address, 'writer', 'default');
+  await outside.command({ query: 'CREATE DATABASE IF NOT EXISTS stagewatch' });
+  await outside.close();
+  const writer = openClient(address, 'writer');
   const migrating = new Reader(writer);
   await migrate(
     {
@@ -31,9 +42,8 @@ export async function openShape(kind: 'before' | 'after', path: string): Promise
     },
     kind === 'before' ? migrations.slice(0, 2) : migrations,
   );
-  const readClient = await openChdbClient(path, { output_format_json_quote_64bit_integers: 0 });
-  const eraser = await openChdbClient(path, kind === 'before' ? {} : erasing);
-  for (const client of [readClient, eraser]) await client.command({ query: 'USE stagewatch' });
+  const readClient = openClient(address, 'page');
+  const eraser = openClient(address, kind === 'before' ? 'writer' : 'eraser');
   const reader = new Reader(readClient);
   return {
     writer,
@@ -44,6 +54,7 @@ export async function openShape(kind: 'before' | 'after', path: string): Promise
     eraseAtOnce: kind === 'before' ? 1 : 500,
     close: async () => {
       for (const client of [eraser, readClient, writer]) await client.close();
+      await engine.close();
     },
   };
 }
@@ -57,8 +68,7 @@ function countNames(reader: Reader, run: string): Promise<unknown> {
 async function mutate(client: ClickHouseClient, runs: readonly string[]): Promise<void> {
   for (const table of ['runs_raw', 'scalars_raw']) {
     await client.command({
-      query: `ALTER TABLE ${table} DELETE WHERE run IN {runs:Array(String)} SETTINGS mutations_sync = 1`,
-      query_params: { runs },
+      query: `ALTER TABLE ${table} DELETE WHERE run IN (${quoteAll(runs)}) SETTINGS mutations_sync = 1`,
     });
     await client.command({ query: `ALTER TABLE ${table} MODIFY SETTING old_parts_lifetime = 0` });
     await client.command({ query: `ALTER TABLE ${table} DROP PARTITION ID 'none'` });
