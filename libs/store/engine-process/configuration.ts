@@ -11,6 +11,8 @@ const grants = [
   `SELECT, INSERT, ALTER TABLE, ALTER VIEW, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SHOW, CHECK ON ${database}.*`,
   `CREATE DATABASE ON ${database}.*`,
   'TABLE ENGINE ON ReplacingMergeTree',
+  // So that clients may stand in them; their tables can be read from elsewhere too.
+  ...['system', 'information_schema', 'INFORMATION_SCHEMA'].map((name) => `SELECT, SHOW ON ${name}.*`),
   'KILL QUERY ON *.*',
 ];
 
