@@ -30,6 +30,7 @@ export const doctorCommand: Command = {
     const config = serviceConfig(invocation);
     if (flags['json'] !== true) io.err('Trying the stores…\n');
     const analyzer = await import('#analyzer/index.js');
+    const { checkRunning } = await import('../doctor-running.js');
     const { checkDataFolder, checkPorts, checkStoredData, checkStores } = await import('../doctor-checks.js');
     const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
@@ -39,10 +40,11 @@ export const doctorCommand: Command = {
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),
       stored: flags['data'] === undefined ? [] : await checkStoredData(config),
+      running: await checkRunning(config),
       ...(flags['verify'] === true && { operators: await analyzer.verifyExecutors(config.engine, progressOn(io)) }),
     };
     const healthy =
-      [...report.stores, ...report.ports, report.data, ...report.stored].every((check) => check.ok) &&
+      [...report.stores, ...report.ports, report.data, ...report.stored, ...report.running].every((check) => check.ok) &&
       report.executors.some((e) => e.chosen) &&
       report.operators?.ok !== false;
     if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report }, spellNumbers)}\n`);
@@ -59,6 +61,8 @@ interface Report {
   readonly ports: readonly Check[];
   readonly data: Check;
   readonly stored: readonly Check[];
+  /** What a service that runs here says of itself. */
+  readonly running: readonly Check[];
   readonly operators?: OperatorsTable;
 }
 
@@ -88,6 +92,7 @@ function print(io: Io, report: Report, healthy: boolean): void {
   section('Stores', checks(report.stores));
   section('Ports', checks(report.ports));
   section('Data', checks([report.data, ...report.stored]));
+  section('Running service', checks(report.running));
   if (report.operators !== undefined) io.out(`\n${operatorsText(report.operators)}`);
   io.out(healthy ? '\nReady.\n' : '\nSomething is missing; see above.\n');
 }

@@ -44,12 +44,14 @@ export class LimitedProcess {
   private readonly child: ChildProcess;
   private watch: NodeJS.Timeout | undefined;
   private reason: ProcessEnd | undefined;
+  private limitBytes: number;
   /** Resolves once it is gone, whatever the reason. */
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
     const { file, args = [], nodeFlags = [], environment, name, logger, reach } = options;
     const confined = reach !== undefined;
+    this.limitBytes = options.memoryBytes;
     this.child = fork(file, confined ? [...args, `--confine=${JSON.stringify(reach)}`] : args, {
       execArgv: confined ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
       env: { ...environment },
@@ -80,6 +82,11 @@ export class LimitedProcess {
     return this.child.pid;
   }
 
+  /** For a process that says what it takes before it has anything to do. */
+  limitMemory(bytes: number): void {
+    this.limitBytes = bytes;
+  }
+
   /** False when it is gone. */
   send(message: unknown): boolean {
     if (!this.child.connected) return false;
@@ -99,8 +106,8 @@ export class LimitedProcess {
 
   private look(): void {
     const usedBytes = residentBytes(this.child.pid!);
-    if (usedBytes === undefined || usedBytes <= this.options.memoryBytes) return;
-    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.options.memoryBytes };
+    if (usedBytes === undefined || usedBytes <= this.limitBytes) return;
+    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.limitBytes };
     this.child.kill('SIGKILL');
   }
 }
