@@ -23,7 +23,7 @@ export function statementClasses(limits: EngineLimits): Readonly<Record<ClassNam
   ];
   return {
     writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
-    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'readonly = 1'] },
+    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'allow_ddl = 0', 'readonly = 2'] },
     gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
     foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
   };
