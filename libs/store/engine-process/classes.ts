@@ -25,7 +25,7 @@ export function statementClasses(limits: EngineLimits): Readonly<Record<ClassNam
     writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
     // One core at most, so that those who write and read notice little of it.
     eraser: { slots: 1, maxWaiting: 1000, bounds: ['max_threads = 1'] },
-    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'readonly = 1'] },
+    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'allow_ddl = 0', 'readonly = 2'] },
     gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
     foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
   };

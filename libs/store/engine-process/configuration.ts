@@ -12,9 +12,9 @@ const grants = [
   `CREATE DATABASE ON ${database}.*`,
   'TABLE ENGINE ON ReplacingMergeTree',
   'TABLE ENGINE ON AggregatingMergeTree',
+  // So that clients may stand in them; their tables can be read from elsewhere too.
+  ...['system', 'information_schema', 'INFORMATION_SCHEMA'].map((name) => `SELECT, SHOW ON ${name}.*`),
   'KILL QUERY ON *.*',
-  // Clients name `system` as their database, which is a right of its own.
-  'SHOW DATABASES ON system.*',
 ];
 
 /** Writes what chDB reads when it is opened; the answer is the path to give it. */
