@@ -14,7 +14,7 @@ import { CollectorTransport } from './transport.js';
 export interface CollectorOptions {
   readonly bus: Bus;
   readonly blobs: Blobs;
-  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'lostAfterMs' | 'token'>;
+  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'graphs' | 'lostAfterMs' | 'token'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Where people look at a run; by default a page on the HTTP port of the same host. */

@@ -18,6 +18,7 @@ import { ControlForwarder } from './control-forwarder.js';
 import { creditBytes } from './credit.js';
 import { toStatus, translate } from './grpc-errors.js';
 import { GroupPublisher } from './group-publisher.js';
+import { GraphLooker } from './graph-look/graph-looker.js';
 import type { Identity } from './identity.js';
 import { messagesOf } from './messages-of.js';
 import { ModelDoor } from './model-door.js';
@@ -29,7 +30,7 @@ import { UploadSession, type UploadCall } from './upload-session.js';
 export interface IngestOptions {
   readonly bus: Bus;
   readonly blobs: Blobs;
-  readonly config: Pick<Config, 'limits' | 'lostAfterMs'>;
+  readonly config: Pick<Config, 'limits' | 'graphs' | 'lostAfterMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Where people look at a run. */
@@ -46,6 +47,7 @@ export class IngestService {
   private readonly publisher: GroupPublisher;
   private readonly presence: Presence;
   private readonly controls: ControlForwarder;
+  private readonly looker: GraphLooker;
   private readonly models: ModelDoor;
   private readonly hashes: ArtifactHashes;
   private readonly listening = new Map<string, Set<Identity>>();
@@ -68,7 +70,8 @@ export class IngestService {
       listeners: (runId) => this.listening.get(runId) ?? [],
       onDeleted: (runId) => this.forget(runId),
     });
-    this.models = new ModelDoor({ registry: this.registry, bus, blobs });
+    this.looker = new GraphLooker({ limits: config.graphs, logger, metrics: options.metrics });
+    this.models = new ModelDoor({ registry: this.registry, bus, blobs, looker: this.looker });
     this.hashes = new ArtifactHashes(blobs);
   }
 
@@ -82,6 +85,7 @@ export class IngestService {
     this.closing = true;
     await this.controls.close();
     for (const end of this.calls.values()) end(unavailable());
+    await this.looker.close();
     await Promise.all(this.running);
     await this.publisher.close();
     await this.presence.close();

@@ -8,6 +8,8 @@ export interface Blobs {
   stat(name: string): Promise<{ readonly bytes: number } | undefined>;
   /** Throws {@link BlobMissing}. */
   read(name: string, range?: { readonly offset: number; readonly bytes: number }): Promise<Buffer>;
+  /** A path at which another process of this machine finds the bytes of a complete blob. Throws {@link BlobMissing}. */
+  file(name: string): Promise<string>;
   /** Complete blobs below a prefix that ends in `/`. */
   list(prefix: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
   delete(name: string): Promise<void>;

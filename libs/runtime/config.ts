@@ -36,6 +36,9 @@ const schema = z.object({
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  /** Of one look at a model of a stranger, before it is taken. */
+  STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(30).default(20),
+  STAGEWATCH_GRAPH_MEMORY_MIB: z.coerce.number().positive().default(1024),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
@@ -61,6 +64,8 @@ export interface Config {
     readonly streams: number;
   };
   readonly lostAfterMs: number;
+  /** Of one look at a model that a probe describes. */
+  readonly graphs: { readonly deadlineMs: number; readonly memoryBytes: number };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -95,6 +100,7 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    graphs: { deadlineMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

@@ -51,6 +51,12 @@ export class Metrics {
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
   );
+  readonly graphLooks = this.counter('stagewatch_graph_looks_total', 'Models of strangers that were looked at.', ['outcome']);
+  readonly graphLookSeconds = this.histogram(
+    'stagewatch_graph_look_seconds',
+    'Duration of one look at a model, without the time in line.',
+    [0.01, 0.1, 0.3, 1, 3, 10, 30],
+  );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
 

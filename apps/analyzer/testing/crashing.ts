@@ -52,6 +52,7 @@ export class CrashPoint {
       upload: (...args) => this.through(() => blobs.upload(...args)),
       stat: (...args) => blobs.stat(...args),
       read: (...args) => blobs.read(...args),
+      file: (...args) => blobs.file(...args),
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),

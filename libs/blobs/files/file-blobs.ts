@@ -103,6 +103,11 @@ class FileBlobs implements Blobs {
     }
   }
 
+  async file(name: string): Promise<string> {
+    if ((await this.stat(name)) === undefined) throw new BlobMissing(`there is no blob ${name}`);
+    return join(this.root, name);
+  }
+
   async *list(prefix: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
     yield* this.walk(assertBlobPrefix(prefix));
   }

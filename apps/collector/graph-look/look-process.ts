@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { Logger } from '#runtime/logging.js';
+import { packageRoot } from '#runtime/package-root.js';
+import { LimitedProcess, residentBytes, type ProcessEnd } from '#runtime/processes/limited-process.js';
+import type { LookAnswer, LookRequest } from './messages.js';
+
+export interface LookProcessOptions {
+  readonly memoryBytes: number;
+  readonly logger: Logger;
+  /** For tests: a built file that speaks the same messages. */
+  readonly file?: string | undefined;
+}
+
+/** Behind whoever serves, takes in and measures. */
+const niceness = 10;
+/** What a look leaves behind counts against the next one: a process that holds more than this part of its limit is not used again. */
+const maxLeftPart = 0.4;
+
+export type Looked = LookAnswer | { readonly kind: 'late' } | { readonly kind: 'ended'; readonly end: ProcessEnd };
+
+/** The collector's side of `look-program.ts`: one question at a time. */
+export class LookProcess {
+  readonly memoryBytes: number;
+  private readonly process: LimitedProcess;
+  private heard: ((answer: LookAnswer) => void) | undefined;
+  private gone = false;
+
+  constructor({ memoryBytes, logger, file }: LookProcessOptions) {
+    this.memoryBytes = memoryBytes;
+    this.process = new LimitedProcess({
+      name: 'graph-look',
+      file: file ?? join(packageRoot, 'dist/apps/collector/graph-look/look-program.js'),
+      environment: {},
+      memoryBytes,
+      niceness,
+      logger,
+      onMessage: (message) => this.heard?.(message as LookAnswer),
+    });
+    void this.process.end.then(() => (this.gone = true));
+  }
+
+  /** Ends the process when there is no answer after `deadlineMs`. */
+  async ask(request: LookRequest, deadlineMs: number): Promise<Looked> {
+    const answer = new Promise<LookAnswer>((resolve) => (this.heard = resolve));
+    const ended = this.process.end.then((end): Looked => ({ kind: 'ended', end }));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Looked>((resolve) => {
+      timer = setTimeout(() => resolve({ kind: 'late' }), deadlineMs);
+    });
+    this.process.send(request);
+    const looked = await Promise.race([answer, ended, late]);
+    clearTimeout(timer);
+    this.heard = undefined;
+    if (looked.kind === 'late') await this.stop('it took too long');
+    return looked;
+  }
+
+  /** Whether it may be asked again. */
+  get isFresh(): boolean {
+    const { pid } = this.process;
+    if (this.gone || pid === undefined) return false;
+    return (residentBytes(pid) ?? 0) <= maxLeftPart * this.memoryBytes;
+  }
+
+  async stop(reason: string): Promise<void> {
+    await this.process.stop(reason, 0);
+  }
+}
