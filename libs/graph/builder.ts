@@ -20,6 +20,7 @@ import type {
 import { UnsupportedModel } from './errors.js';
 import { limits } from './limits.js';
 import { elements } from './reference-tensor.js';
+import { costOf, WorkBudget } from './work-budget.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
 import { factorOf, fixedSize, showShape, sizeOf } from './shapes.js';
@@ -38,6 +39,7 @@ export interface NamedValue {
 }
 
 export class GraphBuilder implements Emit {
+  readonly work = new WorkBudget();
   readonly #values = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #arrays = new WeakMap<object, number>();
@@ -45,8 +47,6 @@ export class GraphBuilder implements Emit {
   readonly #maxValues: number;
   #count = 0;
   #arrayCount = 0;
-  /** Elements that folding has read so far. */
-  #folds = 0;
 
   /** Without simplification a graph is what was written, to compare with. A graph of a stranger has at most so many values. */
   constructor({ simplify = true, maxValues = Infinity }: { readonly simplify?: boolean; readonly maxValues?: number } = {}) {
@@ -160,14 +160,14 @@ export class GraphBuilder implements Emit {
     const size = sizeOf(shape);
     const most = dtype === 'float32' ? MAX_FOLDED_ELEMENTS : MAX_FOLDED_WHOLE_NUMBERS;
     if (inputs.length === 0 || size === undefined || size > most || op === 'expand') return undefined;
-    if (this.#folds > limits.foldedElements) return undefined;
     if (inputs.some(({ source }) => source.kind !== 'constant')) return undefined;
+    const definition = opNamed(op);
+    if (!this.work.takes(costOf(definition, inputs, attributes, shape))) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>
       source.kind === 'constant' ? [{ shape: from as readonly number[], data: Float64Array.from(source.data) }] : [],
     );
-    this.#folds += tensors.reduce((sum, { data }) => sum + data.length, size);
     const fixed = shape as readonly number[];
-    return this.constant(fixed, opNamed(op).reference(tensors, attributes, fixed), dtype);
+    return this.constant(fixed, definition.reference(tensors, attributes, fixed), dtype);
   }
 
   #contentKey(data: ConstantData): string {

@@ -2,9 +2,12 @@
 import type { Dim } from '../../graph.js';
 import { walk } from '../../reference-tensor.js';
 import { normalizeAxis, stridesOf } from '../../shapes.js';
-import { known } from './known.js';
+import { known, roomFor } from './known.js';
 import type { KnownNode, Rule } from './rule.js';
 import { divided, larger, plus, smaller, times } from './symbols.js';
+
+/** An element takes a few times as long as a multiplication. */
+const STEPS_PER_ELEMENT = 8;
 
 /** Axes are an input since opset 13 or 18, and an attribute before. */
 function axesOf(node: KnownNode, rank: number): readonly number[] {
@@ -19,6 +22,7 @@ const reduction =
   (f: (a: Dim, b: Dim) => Dim, empty: number, finish = (sum: Dim, _count: number): Dim => sum): Rule =>
   (node) => {
     const { dtype, shape, data } = node.operand(0);
+    roomFor(node.work, shape, STEPS_PER_ELEMENT);
     const axes = axesOf(node, shape.length);
     const kept = shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
     const strides = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
