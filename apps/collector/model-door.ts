@@ -61,7 +61,11 @@ export class ModelDoor {
       });
     }
     const file = (digest: string): Promise<string> => blobs.file(artifactName(digest));
-    return { graph: await file(graphDigest), train: await file(train!.digest), val: hasSet(val) ? await file(val!.digest) : undefined };
+    return {
+      graph: await file(graphDigest),
+      train: await file(train!.digest),
+      val: hasSet(val) ? await file(val!.digest) : undefined,
+    };
   }
 }
 

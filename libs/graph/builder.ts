@@ -19,7 +19,7 @@ import type {
 } from './graph.js';
 import { UnsupportedModel } from './errors.js';
 import { limits } from './limits.js';
-import { elements } from './reference-tensor.js';
+import { elements, inDouble } from './reference-tensor.js';
 import { costOf, WorkBudget } from './work-budget.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
@@ -164,7 +164,7 @@ export class GraphBuilder implements Emit {
     const definition = opNamed(op);
     if (!this.work.takes(costOf(definition, inputs, attributes, shape))) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>
-      source.kind === 'constant' ? [{ shape: from as readonly number[], data: Float64Array.from(source.data) }] : [],
+      source.kind === 'constant' ? [{ shape: from as readonly number[], data: inDouble(source.data) }] : [],
     );
     const fixed = shape as readonly number[];
     return this.constant(fixed, definition.reference(tensors, attributes, fixed), dtype);

@@ -115,7 +115,7 @@ export interface OpDefinition {
   readonly shape: (inputs: readonly ValueType[], attributes: Attributes) => Shape;
   /** `float32` where nothing is said. */
   readonly dtype?: (inputs: readonly ValueType[], attributes: Attributes) => DType;
-  /** Multiplications and the like that it takes, from fixed shapes; by default as many as its inputs and its output have elements. */
+  /** Multiplications and the like that it takes, from fixed shapes; by default a few for each element of its inputs and its output. */
   readonly work?: (inputs: readonly ValueType[], attributes: Attributes, shape: Shape) => number;
   /** A cheaper value that is equal, if there is one. */
   readonly simplify?: (e: Emit, inputs: readonly Value[], attributes: Attributes) => Value | undefined;

@@ -11,6 +11,9 @@ export interface Cost {
   readonly elements: number;
 }
 
+/** To read or to write one takes a few times as long as a multiplication. */
+export const STEPS_PER_ELEMENT = 8;
+
 /** What one use of an op costs where nothing is free; known from shapes, before anything is computed. */
 export function costOf(
   definition: Pick<OpDefinition, 'work'>,
@@ -19,8 +22,8 @@ export function costOf(
   shape: Shape,
 ): Cost {
   const elements = fixedSize(shape);
-  const steps =
-    definition.work?.(inputs, attributes, shape) ?? inputs.reduce((sum, input) => sum + fixedSize(input.shape), elements);
+  const touched = inputs.reduce((sum, input) => sum + fixedSize(input.shape), elements);
+  const steps = definition.work?.(inputs, attributes, shape) ?? STEPS_PER_ELEMENT * touched;
   return { steps, elements };
 }
 

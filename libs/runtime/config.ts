@@ -36,8 +36,8 @@ const schema = z.object({
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
-  /** Of one look at a model of a stranger, before it is taken. */
-  STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(30).default(20),
+  /** Of one look at a model of a stranger, before it is taken: seconds of computing. No more, since probes wait a minute. */
+  STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(20).default(20),
   STAGEWATCH_GRAPH_MEMORY_MIB: z.coerce.number().positive().default(1024),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
@@ -65,7 +65,7 @@ export interface Config {
   };
   readonly lostAfterMs: number;
   /** Of one look at a model that a probe describes. */
-  readonly graphs: { readonly deadlineMs: number; readonly memoryBytes: number };
+  readonly graphs: { readonly computeMs: number; readonly memoryBytes: number };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -100,7 +100,7 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
-    graphs: { deadlineMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
+    graphs: { computeMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

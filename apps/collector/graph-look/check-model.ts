@@ -27,7 +27,11 @@ export interface OpenedFiles {
 }
 
 /** Looks at a model as the analyzer will, so that what cannot be measured is refused while somebody is there to read it. */
-export async function checkModel(model: ModelDescription, loss: LossConvention | null, files: OpenedFiles): Promise<CheckedModel> {
+export async function checkModel(
+  model: ModelDescription,
+  loss: LossConvention | null,
+  files: OpenedFiles,
+): Promise<CheckedModel> {
   const spec = lossSpecOf(loss);
   const forward = importGraph(model, spec, files.graph);
   const inputs = parametersOf(forward);

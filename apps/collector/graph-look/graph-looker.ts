@@ -25,7 +25,7 @@ const memoryPerFileByte = 2.5;
 const memoryBesideFileBytes = 512 * mib;
 /** A process that waits costs 100 MiB, and 200 ms to start. */
 const idleMs = 60_000;
-const lineOptions = { maxWaiting: 8, maxWaitMs: 30_000 } as const;
+const lineOptions = { maxWaiting: 8, maxWaitMs: 15_000 } as const;
 /** A death without a reason of its own may have been somebody else's fault once. */
 const maxDeaths = 2;
 
@@ -74,7 +74,7 @@ export class GraphLooker {
     for (let deaths = 0; ;) {
       if (this.closed) throw new StagewatchError('UNAVAILABLE', 'the service is closing', { retryAfterMs: 500 });
       const process = await this.processWith(memoryBytes);
-      const looked = await process.ask({ id: ++this.ids, ...question }, limits.deadlineMs);
+      const looked = await process.ask({ id: ++this.ids, ...question }, limits.computeMs);
       metrics.graphLooks.inc({ outcome: outcomeOf(looked) });
       if (looked.kind === 'ended' && !this.closed && looked.end.kind !== 'memory' && ++deaths < maxDeaths) continue;
       if (looked.kind === 'taken') return looked.checked;
@@ -98,8 +98,8 @@ export class GraphLooker {
   }
 
   private refusalOf(looked: Exclude<Looked, { kind: 'taken' }>, bytes: number, memoryBytes: number): StagewatchError {
-    const { deadlineMs } = this.options.limits;
-    const [seconds, memory] = [`${deadlineMs / 1000} s`, `${Math.round(memoryBytes / mib)} MiB`];
+    const { computeMs } = this.options.limits;
+    const [seconds, memory] = [`${computeMs / 1000} s`, `${Math.round(memoryBytes / mib)} MiB`];
     const tooMuch = (problem: string): StagewatchError =>
       new StagewatchError('UNSUPPORTED_MODEL', problem, {
         field: 'model.graph_digest',
@@ -112,7 +112,9 @@ export class GraphLooker {
         return new StagewatchError(code, message, detail);
       }
       case 'late':
-        return tooMuch(`looking at the model took more than ${seconds}`);
+        return tooMuch(`looking at the model took more than ${seconds} of computing`);
+      case 'starved':
+        return new StagewatchError('UNAVAILABLE', 'the machine had no time to look at the model', { retryAfterMs: 10_000 });
       case 'failed':
         this.options.logger.error({ error: looked.error }, 'looking at a model failed');
         return new StagewatchError('INTERNAL', 'looking at the model failed; the service log has the details');

@@ -110,7 +110,11 @@ async function readArray(file: RangeReader, entry: ZipEntry, field: string): Pro
   if (start + compressedBytes > file.bytes) refuseFile(field, 'it lies outside of the file');
   if (method === 0 && compressedBytes !== bytes) refuseFile(field, 'its sizes disagree');
   if (bytes > freeBytes && bytes > maxRatio * compressedBytes) {
-    refuseFile(field, `${compressedBytes} bytes would unpack to ${bytes}`, `at most ${maxRatio} times as much, or ${freeBytes} bytes`);
+    refuseFile(
+      field,
+      `${compressedBytes} bytes would unpack to ${bytes}`,
+      `at most ${maxRatio} times as much, or ${freeBytes} bytes`,
+    );
   }
   const packedHead = await file.read(start, Math.min(compressedBytes, npyHeaderBytes));
   const head = method === 0 ? packedHead : inflatedHead(packedHead, field);
@@ -138,8 +142,7 @@ async function readArray(file: RangeReader, entry: ZipEntry, field: string): Pro
   };
 }
 
-const isZlibError = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+const isZlibError = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 
 /** With a flush at the end, what was cut off is no error. */
 function inflatedHead(packed: Buffer, field: string): Buffer {

@@ -8,7 +8,10 @@ export interface HealthSeen {
 const everyMs = 20;
 
 /** Asks the service again and again how it is, while something is done to it. */
-export async function watchHealth<T>(url: string, work: () => Promise<T>): Promise<{ readonly result: T; readonly health: HealthSeen }> {
+export async function watchHealth<T>(
+  url: string,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly health: HealthSeen }> {
   const tookMs: number[] = [];
   let over = false;
   const watch = (async () => {

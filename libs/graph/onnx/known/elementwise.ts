@@ -4,6 +4,7 @@ import { broadcastOffsets } from '../../reference-tensor.js';
 import { broadcastShapes, isFree, sameShape } from '../../shapes.js';
 import { known, roomFor } from './known.js';
 import type { KnownTensor } from './known.js';
+import { STEPS_PER_ELEMENT } from '../../work-budget.js';
 import { dtypeFrom } from './making.js';
 import type { KnownNode, Rule } from './rule.js';
 import {
@@ -22,9 +23,6 @@ import {
 } from './symbols.js';
 
 type Elementwise = (...values: readonly Dim[]) => Dim;
-
-/** An element takes a few times as long as a multiplication. */
-const STEPS_PER_ELEMENT = 8;
 
 /** Applies f to the elements that broadcasting brings together. */
 function mapped(dtype: DType, { inputs, work }: KnownNode, f: Elementwise): KnownTensor {
@@ -126,7 +124,6 @@ export const elementwiseRules: Readonly<Record<string, Rule>> = {
   Pow: binary(power),
   Round: unary(rounded(toEven, 'round')),
   Sub: binary((a, b) => plus(a, minus(b))),
-  Where: (node) =>
-    mapped(node.operand(1).dtype, node, (condition, a, b) => (isTrue(condition ?? 0) ? (a ?? 0) : (b ?? 0))),
+  Where: (node) => mapped(node.operand(1).dtype, node, (condition, a, b) => (isTrue(condition ?? 0) ? (a ?? 0) : (b ?? 0))),
   Xor: truth((a, b) => isTrue(a) !== isTrue(b)),
 };

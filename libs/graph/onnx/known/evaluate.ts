@@ -6,7 +6,7 @@ import type { Attributes, ConstantData, DType, Dim } from '../../graph.js';
 import type { Emit, OnnxReader, Value } from '../../op.js';
 import { opNamed } from '../../ops/registry.js';
 import { isFree, showShape } from '../../shapes.js';
-import { elements } from '../../reference-tensor.js';
+import { elements, inDouble, listed } from '../../reference-tensor.js';
 import { costOf, type WorkBudget } from '../../work-budget.js';
 import { hasSymbols, known, MAX_KNOWN_ELEMENTS, roomFor, tooLarge } from './known.js';
 import type { KnownTensor } from './known.js';
@@ -38,7 +38,7 @@ class Calculator implements Emit {
     this.work.spend(costOf(definition, inputs, attributes, fixed));
     const tensors = inputs.map(({ source, shape: from }) => ({
       shape: from as readonly number[],
-      data: source.kind === 'constant' ? Float64Array.from(source.data) : new Float64Array(),
+      data: source.kind === 'constant' ? inDouble(source.data) : new Float64Array(),
     }));
     const dtype = definition.dtype?.(inputs, attributes) ?? 'float32';
     return this.constant(fixed, definition.reference(tensors, attributes, fixed), dtype);
@@ -86,7 +86,7 @@ export function evaluated(
   if (!symbolic.includes(true)) {
     return [read(calculator, inputs)]
       .flat()
-      .map((value) => value && known(value.dtype, fixedShape(value), Array.from(numbersOf(value))));
+      .map((value) => value && known(value.dtype, fixedShape(value), listed(numbersOf(value))));
   }
   if (isMoved === undefined) return undefined;
   const moved: Dim[] = [];

@@ -9,7 +9,7 @@ import { UnsupportedModel } from '../../errors.js';
 import type { DType, Dim } from '../../graph.js';
 import type { Emit, Value } from '../../op.js';
 import { constantNumber, madeBy } from '../../ops/patterns.js';
-import { elements } from '../../reference-tensor.js';
+import { elements, listed } from '../../reference-tensor.js';
 import { factorOf, isFree, showShape, sizeOf } from '../../shapes.js';
 import type { WorkBudget } from '../../work-budget.js';
 
@@ -64,7 +64,7 @@ export function valueOf(e: Emit, tensor: KnownTensor): Value {
   roomFor(e.work, tensor.shape);
   const value = hasSymbols(tensor)
     ? withExamples(e, tensor)
-    : e.constant(tensor.shape, Float64Array.from(tensor.data as readonly number[]), tensor.dtype);
+    : e.constant(tensor.shape, new Float64Array(tensor.data as readonly number[]), tensor.dtype);
   asValues.set(tensor, value);
   asTensors.set(value, tensor);
   workedOut.add(value);
@@ -98,7 +98,7 @@ function numbersIn(work: WorkBudget, value: Value, size: number): readonly numbe
   const isKnown = number !== undefined || (source.kind === 'constant' && (dtype !== 'float32' || size <= MAX_GIVEN_FLOATS));
   if (!isKnown) return undefined;
   work.spend({ steps: size, elements: size });
-  return source.kind === 'constant' ? Array.from(source.data) : repeated(number ?? Number.NaN, size);
+  return source.kind === 'constant' ? listed(source.data) : repeated(number ?? Number.NaN, size);
 }
 
 export const repeated = (number: number, count: number): readonly number[] => new Array<number>(count).fill(number);

@@ -5,7 +5,7 @@ import type { DType, Dim, Shape } from '../../graph.js';
 import type { OnnxNode, Value } from '../../op.js';
 import { elements } from '../../reference-tensor.js';
 import { freeAxes, isFree, mergedDim, showShape, stridesOf } from '../../shapes.js';
-import type { WorkBudget } from '../../work-budget.js';
+import { STEPS_PER_ELEMENT, type WorkBudget } from '../../work-budget.js';
 import { elementType } from '../proto.js';
 import type { OnnxTensor } from '../proto.js';
 import { floatsOf, integersOf, isFloatType } from '../tensors.js';
@@ -79,11 +79,9 @@ const makeRange: Maker = (builder, node) => {
   const count = Math.max(0, Math.ceil(span / delta));
   if (!Number.isFinite(count)) throw node.unsupported(`a range from ${start} to ${limit} in steps of ${delta}`);
   roomFor(node.work, [count]);
-  return known(
-    dtype,
-    [count],
-    Array.from({ length: count }, (_, i) => start + i * delta),
-  );
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(start + i * delta);
+  return known(dtype, [count], numbers);
 };
 
 const makeEye: Maker = (_builder, node) => {
@@ -101,8 +99,9 @@ const makeEye: Maker = (_builder, node) => {
 /** The places of what is not zero, one row for each axis. */
 const makeNonZero: Maker = (_builder, node) => {
   const { shape, data } = knownInput(node, 0);
-  roomFor(node.work, shape, 1 + shape.length);
-  const places = data.flatMap((x, i) => (x === 0 ? [] : [i]));
+  roomFor(node.work, shape, STEPS_PER_ELEMENT * (1 + shape.length));
+  const places: number[] = [];
+  for (const [i, x] of data.entries()) if (x !== 0) places.push(i);
   const strides = stridesOf(shape);
   const rows = shape.map((dim, axis) => places.map((place) => Math.floor(place / (strides[axis] ?? 1)) % dim));
   roomFor(node.work, [shape.length, places.length]);

@@ -2,12 +2,10 @@
 import type { Dim } from '../../graph.js';
 import { walk } from '../../reference-tensor.js';
 import { normalizeAxis, stridesOf } from '../../shapes.js';
+import { STEPS_PER_ELEMENT } from '../../work-budget.js';
 import { known, roomFor } from './known.js';
 import type { KnownNode, Rule } from './rule.js';
 import { divided, larger, plus, smaller, times } from './symbols.js';
-
-/** An element takes a few times as long as a multiplication. */
-const STEPS_PER_ELEMENT = 8;
 
 /** Axes are an input since opset 13 or 18, and an attribute before. */
 function axesOf(node: KnownNode, rank: number): readonly number[] {
