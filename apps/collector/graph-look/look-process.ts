@@ -16,9 +16,9 @@ export interface LookProcessOptions {
 const niceness = 10;
 /**
  * Time is what the process computes: on a machine whose processors are all taken by a training, the same look takes
- * several times as long. After so many times the limit, waiting ends too.
+ * several times as long. Waiting ends before a probe gives up, which is after a minute with the time in line.
  */
-const wallFactor = 2;
+const patienceMs = 40_000;
 const watchEveryMs = 100;
 /** What a look leaves behind counts against the next one: a process that holds more than this part of its limit is not used again. */
 const maxLeftPart = 0.4;
@@ -57,7 +57,7 @@ export class LookProcess {
       watch = setInterval(() => {
         const passedMs = performance.now() - beginMs;
         if (this.computedMs(passedMs) - computedBefore > limitMs) resolve({ kind: 'late' });
-        else if (passedMs > wallFactor * limitMs) resolve({ kind: 'starved' });
+        else if (passedMs > patienceMs) resolve({ kind: 'starved' });
       }, watchEveryMs);
     });
     this.process.send(request);
