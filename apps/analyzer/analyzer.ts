@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { PeriodicTask } from '#runtime/periodic.js';
+import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
 import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
@@ -8,11 +10,11 @@ import { MeasureAttempts } from './judge/measure-attempts.js';
 import { TrackerCache } from './judge/tracker-cache.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
-import { WorkerMeasurer } from './measure/worker-measurer.js';
+import { ProcessMeasurer } from './measure/process-measurer.js';
 import type { AnalyzerParts } from './parts.js';
 
 export interface AnalyzerOptions extends AnalyzerParts {
-  /** Measures in a worker thread when left out. */
+  /** Measures in processes of its own when left out. */
   readonly measurer?: Measurer;
   /** Keeps the snapshots that were measured; otherwise only the newest of each run stays. */
   readonly keepSnapshots?: boolean;
@@ -48,7 +50,13 @@ class ComposedAnalyzer implements Analyzer {
     const {
       keepSnapshots = false,
       flushEveryMs = 250,
-      measurer = new WorkerMeasurer({ logger, engine: config.engine }),
+      measurer = new ProcessMeasurer({
+        logger,
+        metrics,
+        engine: config.engine,
+        ...config.measuring,
+        scratch: join(config.dataDir, 'measuring'),
+      }),
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);
@@ -71,7 +79,7 @@ class ComposedAnalyzer implements Analyzer {
     this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
-      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue()]);
+      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);
     });
   }
 

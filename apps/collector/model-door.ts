@@ -60,13 +60,19 @@ export class ModelDoor {
         expected: `at most ${maxGraphBytes}; export it without its weights`,
       });
     }
-    const file = (digest: string): Promise<string> => blobs.file(artifactName(digest));
+    const file = (digest: string): string => pathOf(blobs, artifactName(digest));
     return {
-      graph: await file(graphDigest),
-      train: await file(train!.digest),
-      val: hasSet(val) ? await file(val!.digest) : undefined,
+      graph: file(graphDigest),
+      train: file(train!.digest),
+      val: hasSet(val) ? file(val!.digest) : undefined,
     };
   }
+}
+
+function pathOf(blobs: Blobs, name: string): string {
+  const path = blobs.path(name);
+  if (path === undefined) throw new Error(`the blob ${name} is no file of this machine, and models are read from files`);
+  return path;
 }
 
 const hasSet = (set: { readonly digest: string } | null): boolean => set !== null && set.digest !== '';

@@ -13,6 +13,15 @@ const schema = z.object({
   STAGEWATCH_HOST: z.string().default('127.0.0.1'),
   /** Where the commands that ask a running service find it. */
   STAGEWATCH_URL: z.string().default('http://127.0.0.1:7580'),
+  /**
+   * How people reach the page: what links begin with, and one more name that the HTTP doors answer to. The page stands at
+   * the root of its host, so an address with a path of its own is refused.
+   */
+  STAGEWATCH_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https address' })
+    .refine(isOrigin, 'expected scheme, host and port only, as in https://stagewatch.example')
+    .transform((text) => new URL(text).origin)
+    .optional(),
   STAGEWATCH_PORT_GRPC: port.default(7581),
   STAGEWATCH_PORT_HTTP: port.default(7580),
   STAGEWATCH_PORT_CLICKHOUSE: port.default(7582),
@@ -35,11 +44,19 @@ const schema = z.object({
     .default(16 * 1024 ** 3),
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
+  STAGEWATCH_BUS_COPY_EVERY_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
   /** Of one look at a model of a stranger, before it is taken: seconds of computing. No more, since probes wait a minute. */
   STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(20).default(20),
   STAGEWATCH_GRAPH_MEMORY_MIB: z.coerce.number().positive().default(1024),
+  /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
+  STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
+  /** Of the embedded ClickHouse, all that it does together. */
+  STAGEWATCH_CLICKHOUSE_MEMORY_MIB: z.coerce.number().int().min(256).default(2048),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  /** That measure at the same time; without it one on the CPU, and one for each graphics card in use. */
+  STAGEWATCH_MEASURING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  STAGEWATCH_MEASURING_DEADLINE_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
   STAGEWATCH_EXECUTOR: z.string().default('auto'),
@@ -52,6 +69,8 @@ export interface Config {
   readonly dataDir: string;
   readonly host: string;
   readonly url: string;
+  /** Origin without a slash at its end: `https://stagewatch.example`. */
+  readonly publicUrl: string | undefined;
   readonly ports: { readonly grpc: number; readonly http: number; readonly clickhouse: number };
   readonly logLevel: string;
   readonly keepDays: number;
@@ -63,9 +82,16 @@ export interface Config {
     readonly metricsPerRun: number;
     readonly streams: number;
   };
+  readonly busCopyEveryMs: number;
   readonly lostAfterMs: number;
   /** Of one look at a model that a probe describes. */
   readonly graphs: { readonly computeMs: number; readonly memoryBytes: number };
+  readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
+  readonly measuring: {
+    readonly processes: number | undefined;
+    /** Of one measurement, without the time in which other processes have the cores. */
+    readonly deadlineMs: number;
+  };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -88,6 +114,7 @@ export function readConfig(
     dataDir: resolve(e.STAGEWATCH_DATA),
     host: e.STAGEWATCH_HOST,
     url: e.STAGEWATCH_URL,
+    publicUrl: e.STAGEWATCH_PUBLIC_URL,
     ports: { grpc: e.STAGEWATCH_PORT_GRPC, http: e.STAGEWATCH_PORT_HTTP, clickhouse: e.STAGEWATCH_PORT_CLICKHOUSE },
     logLevel: e.STAGEWATCH_LOG_LEVEL,
     keepDays: e.STAGEWATCH_KEEP_DAYS,
@@ -99,8 +126,11 @@ export function readConfig(
       metricsPerRun: e.STAGEWATCH_MAX_METRICS_PER_RUN,
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
+    busCopyEveryMs: e.STAGEWATCH_BUS_COPY_EVERY_MS,
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
     graphs: { computeMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
+    clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
+    measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,
@@ -108,4 +138,10 @@ export function readConfig(
       tfjsDir: resolve(e.STAGEWATCH_TFJS_DIR ?? join(e.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stagewatch/tfjs')),
     },
   };
+}
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return true; // The check before this one has said what is wrong.
+  const { pathname, search, hash, username, password } = new URL(text);
+  return pathname === '/' && `${search}${hash}${username}${password}` === '';
 }

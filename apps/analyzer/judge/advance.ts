@@ -157,7 +157,7 @@ function judgeSteps(memory: RunMemory, { pending, complete }: Completed, cause: 
   for (const input of complete) {
     const step = judgement.readings(state, input);
     state = step.state;
-    findings.push(...step.findings);
+    for (const finding of step.findings) findings.push(finding);
   }
   const next = { ...memory, pending, judge: state };
   return withWishes({ ...quiet(next), findings: findingBodies(next, findings, cause) }, complete.at(-1)?.step);
@@ -170,7 +170,7 @@ function judge(memory: RunMemory, events: readonly RunEvent[], cause: Cause, alr
   for (const event of events) {
     const step = judgement.event(state, event);
     state = step.state;
-    findings.push(...step.findings);
+    for (const finding of step.findings) findings.push(finding);
   }
   const next = { ...memory, judge: state };
   return { ...quiet(next), findings: findingBodies(next, findings, cause, already) };

@@ -1,10 +1,12 @@
-import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
+import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
 import type { Message } from '#bus/bus.js';
 import { lossSpecOf } from '#graph/index.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
+import { tellDeadLetter } from '../dead-letter.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
 import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
+import { storedBlob } from '../measure/stored-bytes.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
 import type { ArtifactReferences } from '../housekeeping/artifact-references.js';
@@ -12,7 +14,7 @@ import { advance, snapshotToMeasure } from './advance.js';
 import type { CadenceBrake } from './cadence-brake.js';
 import { optimizerFacts } from './facts.js';
 import { Gathered, publish, writeBlob, writeRows } from './flush.js';
-import type { MeasureAttempts } from './measure-attempts.js';
+import { SnapshotSetAside, type MeasureAttempts } from './measure-attempts.js';
 import { decodeMemory, encodeMemory, type RunMemory } from './memory.js';
 import type { Cause } from './outcome.js';
 import { trackerBlob } from './take-snapshot.js';
@@ -68,7 +70,7 @@ export class RunSession {
     const due = snapshotToMeasure(this.memory, envelope);
     if (due === undefined) return this.advance(envelope, cause, undefined);
     const measured = await this.measure(due, cause);
-    if (measured === undefined) return this.setAside(envelope, cause);
+    if (measured instanceof SnapshotSetAside) return this.setAside(envelope, cause, measured.reason);
     this.advance(envelope, cause, measured);
     if (measured.tracker !== undefined) {
       this.unsaved = { blob: trackerBlob(cause), bytes: measured.tracker };
@@ -83,8 +85,7 @@ export class RunSession {
     this.gathered.take(outcome, cause.position);
   }
 
-  /** Undefined when it has taken its worker with it too often. */
-  private async measure(record: WireRecord, cause: Cause): Promise<MeasureResult | undefined> {
+  private async measure(record: WireRecord, cause: Cause): Promise<MeasureResult | SnapshotSetAside> {
     const memory = this.memory!;
     const snapshot = record.snapshot!;
     const { blobs, attempts, trackers, measurer, logger } = this.parts;
@@ -95,12 +96,12 @@ export class RunSession {
       loss: lossSpecOf(memory.attached.loss),
       optimizer: optimizerFacts(memory.attached.optimizer),
       learningRate: snapshot.learningRate > 0 ? snapshot.learningRate : Number.NaN,
-      snapshot: () => blobs.read(snapshot.blob),
+      snapshot: storedBlob(blobs, snapshot.blob),
       tensors: snapshot.tensors,
       tracker: await trackers.read(cause.run, memory.tracker),
       check: memory.checked === null,
       curvatureOff: memory.checked?.ok === false ? memory.checked.reason : undefined,
-      artifact: (digest) => blobs.read(`artifacts/${digest}`),
+      artifact: (digest) => storedBlob(blobs, `artifacts/${digest}`),
     };
     try {
       return await attempts.measure(measurer, job, cause, this.work.signal);
@@ -112,18 +113,19 @@ export class RunSession {
   }
 
   /** The snapshot becomes a dead letter; the run goes on without it. */
-  private async setAside(envelope: Envelope, cause: Cause): Promise<void> {
+  private async setAside(envelope: Envelope, cause: Cause, reason: string): Promise<void> {
     const { lease } = this.work;
     await this.flush();
     await this.flushing;
     const step = envelope.record?.step ?? 0;
-    const reason = `measuring the snapshot of step ${step} ended its worker again and again`;
     const off: MeasureResult = { readings: [], instruments: allOff(reason), tracker: undefined, check: undefined };
     this.advance(envelope, cause, off);
     await this.write();
     const state = encodeMemory(this.memory!);
+    const message = lease.messages.find(({ position }) => position === cause.position)!;
+    await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), this.work.signal, this.parts.logger);
     await outlast('reject', () => lease.reject(cause.position, reason, state), this.work.signal, this.parts.logger);
-    this.parts.metrics.deadLetters.inc({ stream: 'records' });
+    this.parts.metrics.deadLetters.inc({ stream: 'records', group: 'judge' });
     this.parts.logger.error({ run: cause.run, step }, reason);
     await this.committed(this.gathered, this.memory!);
     this.forget();
@@ -174,6 +176,14 @@ export class RunSession {
       try {
         await writeBlob(blobs, blob, bytes);
       } catch (error) {
+        if (error instanceof StorageFull) {
+          // It only spares the next measurement after a restart some work; the queue must not wait for it.
+          logger.warn(
+            { err: error, run, blob },
+            'no room to save the tracker: after a restart the run is measured from a cold start',
+          );
+          return;
+        }
         // What an interrupted try left differed; it is forgotten now.
         if (!(error instanceof ChecksumMismatch)) throw error;
         await writeBlob(blobs, blob, bytes);

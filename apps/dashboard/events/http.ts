@@ -12,9 +12,11 @@ interface AtCursor {
   readonly cursor: number;
 }
 
-/** `GET /api/runs` */
+/** `GET /api/runs?project=&limit=&after=` */
 export interface RunsAnswer extends AtCursor {
   readonly runs: readonly RunBody[];
+  /** `after` of the next page; left out when this is the last. */
+  readonly next?: string;
 }
 
 /** `GET /api/runs/:run` */
@@ -66,4 +68,9 @@ export interface SeriesAnswer extends AtCursor {
 export interface ReadyAnswer {
   readonly ready: boolean;
   readonly checks: readonly { readonly name: string; readonly ready: boolean; readonly reason?: string }[];
+}
+
+/** Whether a browser asks on behalf of a session, which it may then end. */
+export interface SessionAnswer {
+  readonly session: boolean;
 }

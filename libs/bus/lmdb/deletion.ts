@@ -1,3 +1,4 @@
+import { letterTables } from './dead-letters.js';
 import { after, idKey, messageKey, numberKey, readPosition } from './keys.js';
 import type { Table, Tables } from './tables.js';
 import type { Batch, Writer } from './writer.js';
@@ -12,6 +13,8 @@ export class Deletion {
   constructor(
     private readonly tables: Tables,
     private readonly writer: Writer,
+    /** Hears of each message that goes. */
+    private readonly dropped: (stream: number, row: Buffer, batch: Batch) => void,
   ) {}
 
   begin(name: string, number: number, hidden: () => void): Promise<void> {
@@ -37,13 +40,16 @@ export class Deletion {
       if (key.readUInt32BE(2) !== subject) continue;
       await this.drain(tables.index, key, (entry, id, batch) => {
         const stream = entry.readUInt16BE(0);
-        batch.remove(tables.messages, messageKey(stream, readPosition(entry, 6)));
+        const message = messageKey(stream, readPosition(entry, 6));
+        const row = tables.messages.get(message);
+        if (row !== undefined) this.dropped(stream, row, batch);
+        batch.remove(tables.messages, message);
         batch.remove(tables.ids, idKey(stream, subject, id));
       });
       await this.writer.write((batch) => batch.remove(tables.marks, key));
     }
     await this.writer.write((batch) => {
-      for (const table of [tables.progress, tables.states, tables.dead]) {
+      for (const table of [tables.progress, tables.states, ...letterTables(tables)]) {
         for (const key of table.getKeys()) if (key.readUInt32BE(4) === subject) batch.remove(table, key);
       }
       batch.remove(tables.trash, numberKey(subject));

@@ -5,6 +5,7 @@ import type {
   RunsAnswer,
   SeriesAnswer,
   SeriesNamesAnswer,
+  SessionAnswer,
 } from '#dashboard/events/http.js';
 
 /** A refusal with the stable code of the service; `code` is empty when something else answered. */
@@ -31,8 +32,9 @@ export interface SeriesRequest {
 export class Api {
   constructor(private readonly base = '') {}
 
-  runs(): Promise<RunsAnswer> {
-    return this.get('/api/runs?limit=500');
+  /** A page of the list; `after` is the `next` of the one before. */
+  runs(after?: string): Promise<RunsAnswer> {
+    return this.get(`/api/runs?limit=500${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`);
   }
   run(run: string): Promise<RunAnswer> {
     return this.get(runPath(run));
@@ -50,6 +52,14 @@ export class Api {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(request)) if (value !== undefined) query.set(key, String(value));
     return this.get(`${runPath(run)}/series?${query.toString()}`);
+  }
+
+  /** Whether this browser has a session that it may end. */
+  async hasSession(): Promise<boolean> {
+    return (await this.get<SessionAnswer>('/api/session')).session;
+  }
+  logOut(): Promise<unknown> {
+    return this.send('/api/session', { method: 'DELETE' });
   }
 
   get<T>(path: string): Promise<T> {

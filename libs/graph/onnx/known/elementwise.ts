@@ -24,18 +24,18 @@ import {
 
 type Elementwise = (...values: readonly Dim[]) => Dim;
 
-/** Applies f to the elements that broadcasting brings together. */
-function mapped(dtype: DType, { inputs, work }: KnownNode, f: Elementwise): KnownTensor {
+/** Applies f to the elements that broadcasting brings together, of three tensors at most. */
+function mapped(dtype: DType, { inputs, work }: Pick<KnownNode, 'inputs' | 'work'>, f: Elementwise): KnownTensor {
   const shape = inputs.map((input) => input.shape).reduce((a, b) => broadcastShapes(a, b) as readonly number[], []);
   const size = roomFor(work, shape, STEPS_PER_ELEMENT * inputs.length);
   const read = inputs.map((input) => reader(input, shape));
-  const [a, b, ...others] = read;
+  const [a, b, c] = read;
   const data: Dim[] = [];
-  // One and two are told apart, since a list of arguments for each element takes most of the time.
+  // Told apart, since a list of arguments for each element takes most of the time.
   if (a === undefined) return known(dtype, shape, size === 0 ? [] : [f()]);
   if (b === undefined) for (let i = 0; i < size; i++) data.push(f(a(i)));
-  else if (others.length === 0) for (let i = 0; i < size; i++) data.push(f(a(i), b(i)));
-  else for (let i = 0; i < size; i++) data.push(f(...read.map((at) => at(i))));
+  else if (c === undefined) for (let i = 0; i < size; i++) data.push(f(a(i), b(i)));
+  else for (let i = 0; i < size; i++) data.push(f(a(i), b(i), c(i)));
   return known(dtype, shape, data);
 }
 
@@ -57,12 +57,12 @@ const numeric =
 
 const binary = (f: (a: Dim, b: Dim) => Dim): Rule => numeric(() => (a, b) => f(a ?? Number.NaN, b ?? Number.NaN));
 const unary = (f: (x: Dim) => Dim): Rule => numeric(() => (x) => f(x ?? Number.NaN));
-const variadic = (f: (a: Dim, b: Dim) => Dim): Rule =>
-  numeric(
-    () =>
-      (...values) =>
-        values.reduce(f),
-  );
+const variadic =
+  (f: (a: Dim, b: Dim) => Dim): Rule =>
+  (node) =>
+    node.inputs.reduce((all, input) =>
+      mapped(dtypeOfFirst(node), { inputs: [all, input], work: node.work }, (a, b) => f(a ?? Number.NaN, b ?? Number.NaN)),
+    );
 
 const truth =
   (f: (a: Dim, b: Dim) => boolean): Rule =>
