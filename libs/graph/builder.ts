@@ -29,6 +29,8 @@ import { factorOf, fixedSize, showShape, sizeOf } from './shapes.js';
 const MAX_FOLDED_ELEMENTS = 4096;
 /** Masks and positions: the pairs of a thousand tokens. Not every executor folds constants. */
 const MAX_FOLDED_WHOLE_NUMBERS = 2 ** 21;
+/** Larger constants are weights, which are left where they are. */
+const MAX_READ_ELEMENTS = MAX_FOLDED_WHOLE_NUMBERS;
 /** Larger constants are the same only when they are the same array. */
 const MAX_COMPARED_ELEMENTS = 64;
 
@@ -161,6 +163,7 @@ export class GraphBuilder implements Emit {
     const most = dtype === 'float32' ? MAX_FOLDED_ELEMENTS : MAX_FOLDED_WHOLE_NUMBERS;
     if (inputs.length === 0 || size === undefined || size > most || op === 'expand') return undefined;
     if (inputs.some(({ source }) => source.kind !== 'constant')) return undefined;
+    if (inputs.some((input) => fixedSize(input.shape) > MAX_READ_ELEMENTS)) return undefined;
     const definition = opNamed(op);
     if (!this.work.takes(costOf(definition, inputs, attributes, shape))) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>

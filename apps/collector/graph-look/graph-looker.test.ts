@@ -93,14 +93,12 @@ describe('the line', () => {
     const line = new BoundedLine({ maxWaiting: 2, maxWaitMs: 200 });
     const leave = await line.enter();
     const order: string[] = [];
-    const second = line.enter().then((done) => {
-      order.push('second');
-      done();
-    });
-    const third = line.enter().then((done) => {
-      order.push('third');
-      done();
-    });
+    const pass = async (name: string): Promise<void> => {
+      const leaveNow = await line.enter();
+      order.push(name);
+      leaveNow();
+    };
+    const [second, third] = [pass('second'), pass('third')];
     await expect(line.enter()).rejects.toMatchObject({ code: 'UNAVAILABLE', detail: { retryAfterMs: 5000 } });
     leave();
     await Promise.all([second, third]);

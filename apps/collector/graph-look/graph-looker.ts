@@ -119,6 +119,7 @@ export class GraphLooker {
         this.options.logger.error({ error: looked.error }, 'looking at a model failed');
         return new StagewatchError('INTERNAL', 'looking at the model failed; the service log has the details');
       case 'ended':
+      default:
         if (this.closed) return new StagewatchError('UNAVAILABLE', 'the service is closing', { retryAfterMs: 500 });
         this.options.logger.warn({ end: describeEnd(looked.end) }, 'the process that looked at a model ended');
         if (looked.end.kind === 'memory') return tooMuch(`looking at the model took more than ${memory}`);

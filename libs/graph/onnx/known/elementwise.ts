@@ -84,10 +84,10 @@ const functions: Readonly<Record<string, (x: number) => number>> = {
 
 const toEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
-function castTo({ work, operand }: KnownNode, dtype: DType): KnownTensor {
-  const tensor = operand(0);
+function castTo(node: KnownNode, dtype: DType): KnownTensor {
+  const tensor = node.operand(0);
   if (tensor.dtype === dtype) return tensor;
-  roomFor(work, tensor.shape);
+  roomFor(node.work, tensor.shape);
   const truncated = rounded(Math.trunc, 'trunc');
   const convert = { float32: (x: Dim) => x, int64: truncated, bool: (x: Dim) => (isTrue(x) ? 1 : 0) }[dtype];
   return known(dtype, tensor.shape, tensor.data.map(convert));

@@ -101,7 +101,11 @@ function numbersIn(work: WorkBudget, value: Value, size: number): readonly numbe
   return source.kind === 'constant' ? listed(source.data) : repeated(number ?? Number.NaN, size);
 }
 
-export const repeated = (number: number, count: number): readonly number[] => new Array<number>(count).fill(number);
+export function repeated(number: number, count: number): readonly number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(number);
+  return numbers;
+}
 
 /** True of floats that came of known tensors: a mask, an encoding of positions. */
 export const wasWorkedOut = (value: Value): boolean => workedOut.has(value);
