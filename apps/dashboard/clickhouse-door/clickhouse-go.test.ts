@@ -33,8 +33,8 @@ test(
     const door = await openDoor({ token });
     try {
       const client = await build(folder);
-      if (client === undefined) return skip('no Go here, or not the modules');
-      const { stdout } = await promisify(execFile)(client, [`127.0.0.1:${door.port}`, token], { timeout: 60_000 });
+      skip(client === undefined, 'no Go here, or not the modules');
+      const { stdout } = await promisify(execFile)(client!, [`127.0.0.1:${door.port}`, token], { timeout: 60_000 });
       const sum = (rowCount * (rowCount - 1)) / 2;
       const methods = ['none', 'lz4', 'zstd', 'gzip', 'deflate', 'br'];
       expect(stdout.trim().split('\n')).toEqual(
