@@ -39,7 +39,9 @@ export interface Measurer {
    * A snapshot or a model that cannot be measured is a result that says why. Throws {@link MeasurerCrashed} when the
    * measurement took its worker with it.
    */
-  measure(job: MeasureJob): Promise<MeasureResult>;
+  measure(job: MeasureJob, signal?: AbortSignal): Promise<MeasureResult>;
+  /** So many at once; more wait for one another. */
+  readonly capacity: number;
   close(): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import { ModelCache } from './model-cache.js';
 
 /** Measures snapshots in the thread that it is called in. A model or a snapshot that cannot be measured is a result. */
 export class SnapshotMeter implements Measurer {
+  readonly capacity = 1;
   private readonly models: ModelCache;
 
   constructor(settings: WorkerSettings) {

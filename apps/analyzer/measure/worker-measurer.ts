@@ -25,6 +25,7 @@ interface Waiting {
  * send and look. The worker starts with the first measurement, keeps its models, and is started anew after a crash.
  */
 export class WorkerMeasurer implements Measurer {
+  readonly capacity = 1;
   private readonly waiting = new Map<number, Waiting>();
   private worker: Worker | undefined;
   private nextId = 1;

@@ -61,7 +61,11 @@ export class CrashPoint {
   }
 
   measurer(measurer: Measurer): Measurer {
-    return { measure: (job) => this.through(() => measurer.measure(job)), close: () => measurer.close() };
+    return {
+      capacity: measurer.capacity,
+      measure: (job) => this.through(() => measurer.measure(job)),
+      close: () => measurer.close(),
+    };
   }
 
   store(store: MemoryStore): MemoryStore {

@@ -5,6 +5,7 @@ import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../m
  * result depends, within a tolerance, on what the measurement before left.
  */
 export class FakeMeasurer implements Measurer {
+  readonly capacity = 1;
   readonly jobs: MeasureJob[] = [];
   /** Awaited before each measurement; throws to fail it. */
   before: (job: MeasureJob) => Promise<void> = () => Promise.resolve();

@@ -3,7 +3,7 @@ import { decodeJson, encodeJson } from '#bus/messages.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
 import { stopIfAborted } from '../weather.js';
-import type { Cause } from './outcome.js';
+import type { Cause } from '../judge/outcome.js';
 
 /**
  * A snapshot whose measurement crashed so often, or was begun so often without an end, is poison. The latter is more, since a
@@ -32,6 +32,7 @@ export class MeasureAttempts {
 
   /** Undefined when the snapshot is poison. */
   async measure(measurer: Measurer, job: MeasureJob, cause: Cause, signal: AbortSignal): Promise<MeasureResult | undefined> {
+    stopIfAborted(signal, 'measure');
     let attempts = await this.read(cause);
     while (attempts.crashes < maxCrashes && attempts.starts < maxStarts) {
       let startedMs: number | undefined;
@@ -44,7 +45,7 @@ export class MeasureAttempts {
         return job.snapshot();
       };
       try {
-        const result = await measurer.measure({ ...job, snapshot });
+        const result = await measurer.measure({ ...job, snapshot }, signal);
         if (startedMs !== undefined) this.metrics.measurementSeconds.observe((performance.now() - startedMs) / 1000);
         return result;
       } catch (error) {
