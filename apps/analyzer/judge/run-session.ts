@@ -79,8 +79,8 @@ export class RunSession {
     this.advance(envelope, cause);
     const { memory, gathered } = this;
     if (memory === undefined) return;
+    await outlast('waiting snapshots', () => measuring.committing(cause.run, memory), signal, logger);
     await this.write(gathered, memory);
-    await measuring.committing(cause.run, memory);
     await outlast('reject', () => lease.reject(cause.position, reason, encodeMemory(memory)), signal, logger);
     metrics.deadLetters.inc({ stream: 'records' });
     logger.error({ run: cause.run }, reason);
@@ -109,8 +109,9 @@ export class RunSession {
     const { lease, signal } = this.work;
     const { measuring, logger } = this.parts;
     if (memory !== undefined) {
-      await this.write(gathered, memory);
+      // First of all: who reads that a run has finished must not miss that measurements wait.
       await outlast('waiting snapshots', () => measuring.committing(lease.subject, memory), signal, logger);
+      await this.write(gathered, memory);
     }
     const state = memory === undefined ? undefined : encodeMemory(memory);
     await outlast('commit', () => lease.commit(gathered.last, state), signal, logger);

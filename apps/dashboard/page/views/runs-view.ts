@@ -7,7 +7,7 @@ import type { LiveSocket, LiveState } from '../live/subscription.js';
 import type { RunsModel } from '../model/runs-model.js';
 import { stageName } from '../stages.js';
 import { emptyState } from './empty-state.js';
-import { stageChip, statusBadge } from './parts.js';
+import { measuringNote, stageChip, statusBadge } from './parts.js';
 import { Sparks } from './sparks.js';
 import type { View } from './view.js';
 
@@ -139,7 +139,7 @@ export class RunsView implements View {
       const share = run.plannedSteps > 0 ? Math.min(1, run.step / run.plannedSteps) : 0;
       row.bar.style.setProperty('--share', String(share));
       row.bar.hidden = run.plannedSteps === 0;
-      fill(row.status, statusBadge(run.status));
+      fill(row.status, statusBadge(run.status), measuringNote(run.measuring));
       this.sparks.watch(row.spark, run.run, run.step);
       row.drawn = run;
     }
