@@ -220,8 +220,10 @@ export class Measuring {
     const measuring = this.body(run, memory);
     const body: LiveBody = { kind: 'run', run: runBody(run, memory, measuring) };
     const message = { subject: run, id: `measuring.${snapshot.position}.${Date.now()}`, body: encodeJson(body) };
-    Promise.all([this.waitingRuns.write(run, measuring, true), this.parts.bus.publish('live', [message])]).catch((error: unknown) => {
-      this.parts.logger.warn({ err: error, run }, 'cannot show that a measurement is under way');
-    });
+    Promise.all([this.waitingRuns.write(run, measuring, true), this.parts.bus.publish('live', [message])]).catch(
+      (error: unknown) => {
+        this.parts.logger.warn({ err: error, run }, 'cannot show that a measurement is under way');
+      },
+    );
   }
 }
