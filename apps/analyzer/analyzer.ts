@@ -21,6 +21,8 @@ export interface AnalyzerOptions extends AnalyzerParts {
   readonly keepSnapshots?: boolean;
   /** For tests. */
   readonly flushEveryMs?: number;
+  /** For tests: how far measurements of a run may lie behind before snapshots are left out. */
+  readonly patienceSeconds?: number;
 }
 
 export interface Analyzer {
@@ -54,11 +56,12 @@ class ComposedAnalyzer implements Analyzer {
     const {
       keepSnapshots = false,
       flushEveryMs = 250,
+      patienceSeconds = 120,
       measurer = new WorkerMeasurer({ logger, engine: config.engine }),
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);
-    this.measuring = new Measuring({ bus, blobs, logger, metrics, measurer, attempts, trackers, brake });
+    this.measuring = new Measuring({ bus, blobs, logger, metrics, measurer, attempts, trackers, brake, patienceSeconds });
     this.judge = createJudgeGroup({ ...options, measuring: this.measuring, references, keepSnapshots, flushEveryMs });
     const letGo = async (run: string): Promise<void> => {
       await Promise.all([this.ledger.letGo(run), this.judge.letGo(run)]);

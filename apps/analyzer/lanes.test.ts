@@ -147,6 +147,9 @@ describe('turns', () => {
   });
 
   it('leaves out the oldest when measuring does not keep up, keeps what was asked for and the newest, and says so once', async () => {
+    await analyzer.close();
+    analyzer = house.analyzer({ measurer, patienceSeconds: 2 });
+    await analyzer.start();
     const slow = log();
     for (let step = 0; step < 80; step++) {
       await slow.snapshot(step, 1, 1, 0.4, 1, { reason: step === 5 ? 'asked' : 'cadence' });
@@ -154,8 +157,7 @@ describe('turns', () => {
     }
     await slow.publish(house.bus);
     await until(() => measurer.jobs.length === 1);
-    // So long that twenty more would take more than a minute.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
     release();
     await house.settled();
     const measured = measurer.jobs.map(({ step }) => step);

@@ -16,6 +16,8 @@ import { WaitingRuns } from './waiting-runs.js';
 
 export interface MeasuringParts extends Omit<AnalyzerParts, 'store' | 'config'>, MeasuringTools {
   readonly brake: CadenceBrake;
+  /** A run whose snapshots will all be measured within this is not behind, and none of them is left out. */
+  readonly patienceSeconds: number;
 }
 
 /** An error of ours at the same snapshot so often, and it counts as one that cannot be measured. */
@@ -160,9 +162,17 @@ export class Measuring {
   private leaveOutStale(waiting: WaitingRun): void {
     const { run, memory, leaving, work } = waiting;
     const underWaySeconds = work === undefined ? 0 : (performance.now() - work.beganMs) / 1000;
-    const seconds = Math.max(this.expected.known(run) ?? 0, underWaySeconds);
+    const { patienceSeconds } = this.parts;
+    const coldSeconds = patienceSeconds / 2;
+    const seconds = Math.max(this.expected.atLeast(run, coldSeconds) ?? 0, underWaySeconds < coldSeconds ? 0 : underWaySeconds);
+    if (seconds === 0) return;
     const turns = Math.max(1, this.runs.size / this.parts.measurer.capacity);
-    const stale = staleSnapshots(waiting.waiting, seconds * turns, memory.checked !== null || work !== undefined);
+    const stale = staleSnapshots(
+      waiting.waiting,
+      seconds * turns,
+      patienceSeconds,
+      memory.checked !== null || work !== undefined,
+    );
     if (stale.length === 0) return;
     const message = measuredMessage(run, memory.attempt, stale, { leftOut: 'newer snapshots waited' });
     const { logger, metrics } = this.parts;
@@ -210,8 +220,11 @@ export class Measuring {
       }
     }
     const delayMs = retryDelayMs * Math.max(1, waiting.failures);
-    waiting.notBeforeMs = performance.now() + delayMs;
-    setTimeout(() => this.begin(), delayMs).unref();
+    waiting.isResting = true;
+    setTimeout(() => {
+      waiting.isResting = false;
+      this.begin();
+    }, delayMs).unref();
   }
 
   /** A long measurement is shown: the page says what is measured and how many wait. */

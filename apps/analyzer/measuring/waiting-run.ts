@@ -20,8 +20,8 @@ export class WaitingRun {
   private readonly told = new Set<number>();
   /** Errors of ours, one after the other, at the same snapshot. */
   failures = 0;
-  /** After an error nothing is begun before. */
-  notBeforeMs = 0;
+  /** After an error nothing is begun for a while. */
+  isResting = false;
 
   constructor(
     readonly run: string,
@@ -63,7 +63,7 @@ export class WaitingRun {
    * none begins before the judge has come to what was told last.
    */
   get ready(): OutstandingSnapshot | undefined {
-    if (this.work !== undefined || this.told.size > 0 || performance.now() < this.notBeforeMs) return undefined;
+    if (this.work !== undefined || this.told.size > 0 || this.isResting) return undefined;
     return this.memory.outstanding.snapshots[0];
   }
 
