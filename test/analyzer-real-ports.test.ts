@@ -30,7 +30,12 @@ beforeAll(async () => {
   bus = await openLmdbBus({ path: join(folder, 'bus') });
   blobs = await openFileBlobs({ path: join(folder, 'blobs'), reserveBytes: 0 });
   store = await openEmbeddedStore({ path: join(folder, 'clickhouse'), logger, metrics });
-  const config = { keepDays: 0, engine: { memoryBytes: 1, threads: 1 } };
+  const config = {
+    dataDir: folder,
+    keepDays: 0,
+    measuring: { processes: 1, deadlineMs: 60_000 },
+    engine: { memoryBytes: 1, threads: 1 },
+  };
   analyzer = createAnalyzer({ config, bus, blobs, store, logger, metrics, measurer: new FakeMeasurer() });
   await analyzer.start();
 });

@@ -11,7 +11,9 @@ interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
-  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly healthcheck?: unknown;
+  readonly depends_on?: unknown;
+  readonly mem_limit?: string;
   readonly secrets?: readonly string[];
 }
 
@@ -65,9 +67,25 @@ it('compose - every mounted file is in the repository', () => {
   expect(sources.filter((source) => !existsSync(join(packageRoot, source)))).toEqual([]);
 });
 
-it('compose - health is asked of a path and a port that the service answers', () => {
-  const [, , , script] = stagewatch.healthcheck!.test;
+it('image - health is asked of a path and a port that the service answers', () => {
+  const [, script] = /HEALTHCHECK[\s\S]*?CMD \["node", "-e", "(.*)"\]/.exec(read('Dockerfile'))!;
   expect(script).toContain(`http://127.0.0.1:${readConfig({}, {}).ports.http}/readyz`);
+  // The healthcheck of the image is the one that the others wait for.
+  expect(stagewatch.healthcheck).toBeUndefined();
+  expect(grafana.depends_on).toEqual({ stagewatch: { condition: 'service_healthy' } });
+});
+
+it('image - the base is named by digest, the same in every stage', () => {
+  const bases = [...read('Dockerfile').matchAll(/^FROM (\S+)/gm)].map((match) => match[1]!);
+  expect(bases).toHaveLength(2);
+  expect(new Set(bases).size).toBe(1);
+  expect(bases[0]).toMatch(/^node:22-bookworm-slim@sha256:[0-9a-f]{64}$/);
+});
+
+it('compose - every service has a limit of memory, and that of the service is above those inside it', () => {
+  for (const service of Object.values(compose.services)) expect(service.mem_limit).toMatch(/^(\$\{STAGEWATCH_MEMORY:-)?\d+g\}?$/);
+  const gibibytes = Number(/(\d+)g/.exec(stagewatch.mem_limit!)![1]);
+  expect(gibibytes * 1024 ** 3).toBeGreaterThan(2 * readConfig({}, {}).engine.memoryBytes);
 });
 
 it('compose - Prometheus scrapes the service with the token that it asks for', () => {

@@ -12,6 +12,7 @@ const steps = [
   ['lint', 'npx', ['oxlint', '--type-aware']],
   ['wire contract', 'npm', ['run', '--silent', 'proto:check']],
   ['generated files unchanged', 'npm', ['run', '--silent', 'generate:check']],
+  ['licences', 'node', ['tools/licenses.mjs', '--check']],
   ['unused code', 'npx', ['knip']],
   ['tests', 'npx', ['vitest', 'run']],
   ['Python probe', 'bash', ['libs/probes/python/test.sh']],

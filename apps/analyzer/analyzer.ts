@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
+import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
 import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
@@ -7,7 +9,7 @@ import { createJudgeGroup } from './judge/judge.js';
 import { readMemory } from './judge/read-memory.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
-import { WorkerMeasurer } from './measure/worker-measurer.js';
+import { ProcessMeasurer } from './measure/process-measurer.js';
 import { CadenceBrake } from './measuring/cadence-brake.js';
 import { MeasureAttempts } from './measuring/measure-attempts.js';
 import { Measuring } from './measuring/measuring.js';
@@ -15,7 +17,7 @@ import { TrackerCache } from './measuring/tracker-cache.js';
 import type { AnalyzerParts } from './parts.js';
 
 export interface AnalyzerOptions extends AnalyzerParts {
-  /** Measures in a worker thread when left out. */
+  /** Measures in processes of its own when left out. */
   readonly measurer?: Measurer;
   /** Keeps the snapshots that were measured; otherwise only the newest of each run stays. */
   readonly keepSnapshots?: boolean;
@@ -57,7 +59,13 @@ class ComposedAnalyzer implements Analyzer {
       keepSnapshots = false,
       flushEveryMs = 250,
       patienceSeconds = 120,
-      measurer = new WorkerMeasurer({ logger, engine: config.engine }),
+      measurer = new ProcessMeasurer({
+        logger,
+        metrics,
+        engine: config.engine,
+        ...config.measuring,
+        scratch: join(config.dataDir, 'measuring'),
+      }),
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);
@@ -70,7 +78,7 @@ class ComposedAnalyzer implements Analyzer {
     this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
-      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue()]);
+      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);
     });
   }
 

@@ -6,7 +6,14 @@ import { dirname, join } from 'node:path';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
-import { openEmbeddedStore } from '#store/index.js';
+import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
+import { lockDataFolder } from './data-folder-lock.js';
+import { stopSignal } from '#runtime/stop-signal.js';
+
+/** How long somebody who listens on the port may take to answer. */
+const askMs = 1000;
+/** And one that looks at its stores before it answers. */
+const askReadyMs = 5000;
 
 export interface Check {
   readonly name: string;
@@ -25,6 +32,11 @@ export async function checkStores(): Promise<readonly Check[]> {
   const checks: Check[] = [];
   try {
     for (const [name, open] of openers) checks.push(await tried(name, open));
+    checks.push({
+      name: 'process of the store',
+      ok: true,
+      detail: await tryConfinement(join(folder, 'clickhouse')).catch(messageOf),
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -39,7 +51,56 @@ async function tried(name: string, open: () => Promise<{ check(): Promise<void>;
     await part.close();
     return { name, ok: true, detail: `opened, used and closed in ${Math.round(performance.now() - startedMs)} ms` };
   } catch (error) {
-    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    return { name, ok: false, detail: messageOf(error) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Every part of the store against what it held before and, when nobody has it open, every byte against its checksum. */
+export async function checkStoredData(config: Config): Promise<readonly Check[]> {
+  if (config.clickhouse.url !== undefined)
+    return [{ name: 'store', ok: true, detail: 'a server of its own looks after its data' }];
+  const path = join(config.dataDir, 'clickhouse');
+  let lock: { release(): void };
+  try {
+    lock = lockDataFolder(config.dataDir);
+  } catch (error) {
+    return [await askRunning(config, `store ${path}`, messageOf(error))];
+  }
+  try {
+    return await inspected(path);
+  } catch (error) {
+    return [{ name: `store ${path}`, ok: false, detail: messageOf(error) }];
+  } finally {
+    lock.release();
+  }
+}
+
+async function inspected(path: string): Promise<readonly Check[]> {
+  const name = `store ${path}`;
+  const report = await inspectStore(path);
+  if (report === undefined) return [{ name, ok: true, detail: 'nothing is stored here yet' }];
+  const served = { name, ok: true, detail: `${report.rows} rows in ${report.parts} parts are served` };
+  return [served, ...report.damage.map((detail) => ({ name, ok: false, detail }))];
+}
+
+/** The service that runs on the folder knows what it found when it started. */
+async function askRunning({ host, ports }: Config, name: string, otherwise: string): Promise<Check> {
+  const stop = stopSignal([], askReadyMs);
+  try {
+    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: stop.signal });
+    const { checks } = (await response.json()) as { checks: readonly { name: string; ready: boolean; reason?: string }[] };
+    const store = checks.find((check) => check.name === 'store');
+    const detail =
+      store?.reason ?? 'the service that runs on it finds no damage; its checksums are compared when it does not run';
+    return { name, ok: store?.ready === true, detail };
+  } catch {
+    return { name, ok: false, detail: `not checked: ${otherwise}` };
+  } finally {
+    stop.end();
   }
 }
 
@@ -69,11 +130,14 @@ async function isFree(host: string, port: number): Promise<boolean> {
 }
 
 async function isStagewatch(host: string, port: number): Promise<boolean> {
+  const stop = stopSignal([], askMs);
   try {
-    const response = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(1000) });
+    const response = await fetch(`http://${host}:${port}/healthz`, { signal: stop.signal });
     return response.ok;
   } catch {
     return false;
+  } finally {
+    stop.end();
   }
 }
 

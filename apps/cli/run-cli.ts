@@ -1,3 +1,4 @@
+import { deadLettersCommand } from './commands/dead-letters.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -12,6 +13,7 @@ import { upCommand } from './commands/up.js';
 import type { Command, Io } from './command.js';
 import { exitCodes, helpText, parseInvocation, UsageError } from './command.js';
 import { version } from './version.js';
+import { largest } from '#math/extremes.js';
 
 export const commands: readonly Command[] = [
   upCommand,
@@ -24,6 +26,7 @@ export const commands: readonly Command[] = [
   showCommand,
   findingsCommand,
   sqlCommand,
+  deadLettersCommand,
   deleteCommand,
 ];
 
@@ -61,7 +64,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 }
 
 function overview(): string {
-  const width = Math.max(...commands.map((command) => command.name.length)) + 3;
+  const width = largest(commands.map((command) => command.name.length)) + 3;
   return [
     `stagewatch ${version}: watches training runs, measures their curvature, says which stage they are in.`,
     '',

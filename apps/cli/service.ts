@@ -8,19 +8,29 @@ import { createAlerts } from '#dashboard/alerts/index.js';
 import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
 import { createDashboard } from '#dashboard/index.js';
 import type { Config } from '#runtime/config.js';
-import { createLogger } from '#runtime/logging.js';
+import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
-import { openEmbeddedStore } from '#store/index.js';
+import { isEveryAddress, pageOrigin } from '#runtime/page-origin.js';
+import { openEmbeddedStore, openServerStore } from '#store/index.js';
+import type { Store } from '#store/store.js';
 import { lockDataFolder } from './data-folder-lock.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
+  /** For people. */
   readonly pageUrl: string;
+  /** For this machine, whatever stands before the service elsewhere. */
+  readonly localUrl: string;
   close(): Promise<void>;
 }
 
-/** The whole service, embedded: every part in this process, on one data folder. Closes in the reverse order of starting. */
-export async function startService(config: Config): Promise<Service> {
+export interface StartOptions {
+  /** Go on without what the store has lost. */
+  readonly acceptDataLoss?: boolean;
+}
+
+/** The whole service on one data folder. Closes in the reverse order of starting. */
+export async function startService(config: Config, options: StartOptions = {}): Promise<Service> {
   const logger = createLogger({ level: config.logLevel });
   const metrics = new Metrics();
   const opened: { close(): Promise<void> | void }[] = [];
@@ -37,26 +47,45 @@ export async function startService(config: Config): Promise<Service> {
     mkdirSync(config.dataDir, { recursive: true });
     const parts = { config, logger, metrics };
     const bus = keep(await openLmdbBus({ path: join(config.dataDir, 'bus'), logger }));
+    // What is told live is in the store already.
+    const heldRows = (await bus.head('live')) > 0;
+    const opening = openStore(config, { ...options, heldRows, logger, metrics });
+    // It starts while the others do; before it is known whether it could, somebody else may have failed.
+    keep({ close: async () => (await opening.catch(() => undefined))?.close() });
     const blobs = keep(await openFileBlobs({ path: join(config.dataDir, 'blobs') }));
-    const store = keep(await openEmbeddedStore({ path: join(config.dataDir, 'clickhouse'), logger, metrics }));
     // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
+    const store = await opening;
     const analyzer = keep(createAnalyzer({ ...parts, bus, blobs, store }));
     await analyzer.start();
-    const collector = keep(createCollector({ ...parts, bus, blobs }));
+    // The dashboard is the last to listen, and may be given any free port.
+    let httpPort = config.ports.http;
+    const pageUrl = (run: string, askedHost?: string): string => `${pageOrigin(config, httpPort, askedHost)}/runs/${run}`;
+    const collector = keep(createCollector({ ...parts, bus, blobs, pageUrl }));
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));
     await door.start();
     const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts }));
     await dashboard.start();
+    httpPort = dashboard.port;
     return {
       ports: { http: dashboard.port, grpc: collector.port, clickhouse: door.port },
-      pageUrl: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${dashboard.port}/`,
+      pageUrl: `${pageOrigin(config, httpPort)}/`,
+      localUrl: `${pageOrigin({ host: isEveryAddress(config.host) ? '127.0.0.1' : config.host, publicUrl: undefined }, httpPort)}/`,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function openStore(
+  config: Config,
+  options: StartOptions & { readonly heldRows: boolean; readonly logger: Logger; readonly metrics: Metrics },
+): Promise<Store> {
+  const { url, memoryBytes } = config.clickhouse;
+  if (url !== undefined) return openServerStore({ ...options, url });
+  return openEmbeddedStore({ ...options, path: join(config.dataDir, 'clickhouse'), memoryBytes });
 }

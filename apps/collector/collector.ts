@@ -6,19 +6,20 @@ import type { Bus } from '#bus/bus.js';
 import type { Config } from '#runtime/config.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { pageOrigin } from '#runtime/page-origin.js';
 import { IngestController } from './ingest.controller.js';
-import { IngestService, type IngestOptions } from './ingest.service.js';
+import { IngestService, type IngestOptions, type PageUrl } from './ingest.service.js';
 import { Readiness } from './readiness.js';
 import { CollectorTransport } from './transport.js';
 
 export interface CollectorOptions {
   readonly bus: Bus;
   readonly blobs: Blobs;
-  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'lostAfterMs' | 'token'>;
+  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'lostAfterMs' | 'token' | 'publicUrl'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Where people look at a run; by default a page on the HTTP port of the same host. */
-  readonly pageUrl?: (runId: string) => string;
+  /** Where people look at a run; by default the public address, or a page on the HTTP port of the host that can be reached. */
+  readonly pageUrl?: PageUrl;
 }
 
 /** The gRPC door of the service. */
@@ -52,7 +53,7 @@ export function createCollector(options: CollectorOptions): Collector {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const ingest: IngestOptions = {
     ...options,
-    pageUrl: options.pageUrl ?? ((runId) => `http://${host}:${config.ports.http}/runs/${runId}`),
+    pageUrl: options.pageUrl ?? ((runId, askedHost) => `${pageOrigin(config, config.ports.http, askedHost)}/runs/${runId}`),
   };
   const service = new IngestService(ingest);
   const readiness = new Readiness([bus, blobs], logger);

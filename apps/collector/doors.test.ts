@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BusFull, type Bus } from '#bus/bus.js';
+import { createIngestClient } from '#wire/client.js';
 import { startCollector, type TestCollector } from './testing/start-collector.js';
 import { attach, refusal, Talk } from './testing/talk.js';
 
@@ -94,6 +95,27 @@ describe('doors', () => {
     const health = new (load(healthProto, 'grpc', 'health', 'v1', 'Health'))(service.address, credentials.createInsecure());
     expect(await call(health, 'Check', { service: '' })).toMatchObject({ status: 'SERVING' });
     health.close();
+  });
+});
+
+describe('the link to the page', () => {
+  const link = async (environment: Record<string, string>, host: string): Promise<string> => {
+    const token = 'a-secret-of-16-chars';
+    service = await startCollector({ environment: { ...environment, STAGEWATCH_TOKEN: token } });
+    const client = createIngestClient({ address: `${host}:${service.collector.port}`, token });
+    const { pageUrl, runId } = await attach(client);
+    client.close();
+    expect(pageUrl.endsWith(`/runs/${runId}`)).toBe(true);
+    return pageUrl.slice(0, pageUrl.indexOf('/runs/'));
+  };
+
+  it('has the name that the probe used, where the service listens on every address', async () => {
+    expect(await link({ STAGEWATCH_HOST: '0.0.0.0' }, 'localhost')).toBe('http://localhost:7580');
+  });
+
+  it('has the public address, where there is one', async () => {
+    const publicUrl = 'https://stagewatch.example';
+    expect(await link({ STAGEWATCH_HOST: '0.0.0.0', STAGEWATCH_PUBLIC_URL: publicUrl }, '127.0.0.1')).toBe(publicUrl);
   });
 });
 

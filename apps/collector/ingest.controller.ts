@@ -1,3 +1,4 @@
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { Catch, Controller, Inject, UseFilters, type ExceptionFilter } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
@@ -28,8 +29,12 @@ export class IngestController {
   constructor(@Inject(IngestService) private readonly service: IngestService) {}
 
   @GrpcMethod('IngestService', 'AttachRun')
-  attachRun(request: AttachRunRequest): Promise<Input<AttachRunResponse>> {
-    return this.service.attach(request);
+  attachRun(
+    request: AttachRunRequest,
+    _: Metadata,
+    call: Pick<ServerUnaryCall<unknown, unknown>, 'getHost'>,
+  ): Promise<Input<AttachRunResponse>> {
+    return this.service.attach(request, call.getHost());
   }
 
   @GrpcMethod('IngestService', 'DescribeModel')

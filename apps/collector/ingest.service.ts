@@ -32,9 +32,11 @@ export interface IngestOptions {
   readonly config: Pick<Config, 'limits' | 'lostAfterMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Where people look at a run. */
-  readonly pageUrl: (runId: string) => string;
+  readonly pageUrl: PageUrl;
 }
+
+/** Where people look at a run; `askedHost` is the name by which a probe reached this service. */
+export type PageUrl = (runId: string, askedHost?: string) => string;
 
 /** Chunks are messages too; the rest of the message is a few bytes. */
 const chunkMarginBytes = 1024;
@@ -87,7 +89,7 @@ export class IngestService {
     await this.presence.close();
   }
 
-  async attach(request: AttachRunRequest): Promise<Input<AttachRunResponse>> {
+  async attach(request: AttachRunRequest, askedHost?: string): Promise<Input<AttachRunResponse>> {
     this.assertOpen();
     checkAttach(request);
     const { place, state } = await this.registry.attach({ ...request, project: request.project || 'default' });
@@ -103,7 +105,7 @@ export class IngestService {
         metricsPerRun: limits.metricsPerRun,
         nameBytes: textLimits.nameBytes,
       },
-      pageUrl: this.options.pageUrl(place.runId),
+      pageUrl: this.options.pageUrl(place.runId, askedHost),
     };
   }
 

@@ -8,7 +8,8 @@ import type { ErrorBody } from '#runtime/errors.js';
 import { DashboardModule } from './dashboard.module.js';
 import { Access } from './http/access.js';
 import { ErrorFilter } from './http/error.filter.js';
-import { builtPageDir, pageDocument, securityHeaders, tokenDoor } from './http/page.js';
+import { builtPageDir, pageDocument, securityHeaders, siteDoor, tokenDoor } from './http/page.js';
+import { Sessions } from './http/sessions.js';
 import { LiveHub } from './live/live-hub.js';
 import { SocketAdapter } from './live/socket-adapter.js';
 import { nestLogger } from './nest-logger.js';
@@ -31,14 +32,15 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     alerts?.forgetRun?.(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
   });
   let app: NestExpressApplication | undefined;
+  const sessions = new Sessions(options.config.publicUrl?.startsWith('https:') === true);
   let port = 0;
   return {
     get port() {
       return port;
     },
     async start() {
-      const access = new Access(options.config);
-      app = await createApp(options, hub, access);
+      const access = new Access(options.config, sessions);
+      app = await createApp(options, hub, { access, sessions });
       await hub.start();
       await app.listen(options.config.ports.http, options.config.host);
       const server: Server = app.getHttpServer();
@@ -48,14 +50,20 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     async close() {
       await hub.close();
       await app?.close();
+      sessions.close();
       app = undefined;
     },
   };
 }
 
-async function createApp(options: DashboardOptions, hub: LiveHub, access: Access): Promise<NestExpressApplication> {
+interface Guards {
+  readonly access: Access;
+  readonly sessions: Sessions;
+}
+
+async function createApp(options: DashboardOptions, hub: LiveHub, { access, sessions }: Guards): Promise<NestExpressApplication> {
   const pageDir = options.pageDir ?? builtPageDir;
-  const app = await NestFactory.create<NestExpressApplication>(DashboardModule.create(options, hub), {
+  const app = await NestFactory.create<NestExpressApplication>(DashboardModule.create(options, hub, sessions), {
     logger: nestLogger(options.logger),
     bodyParser: false,
     abortOnError: false,
@@ -63,11 +71,12 @@ async function createApp(options: DashboardOptions, hub: LiveHub, access: Access
   });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ErrorFilter(options.logger));
-  app.useWebSocketAdapter(new SocketAdapter(app, access));
+  app.useWebSocketAdapter(new SocketAdapter(app, access, sessions));
   app.use(securityHeaders());
+  app.use(siteDoor(access));
   app.use(tokenDoor(access));
   app.use((request: IncomingMessage, _: ServerResponse, next: () => void) => {
-    access.check(request);
+    access.checkCaller(request);
     next();
   });
   app.use(pageDocument(pageDir));

@@ -270,7 +270,14 @@ test('dashboard - token: every door asks for it; the page takes it once and keep
   expect([door.status, door.headers.location]).toEqual([302, '/alerts?x=1']);
   const cookie = door.headers['set-cookie']![0]!;
   expect(cookie).toContain('HttpOnly; SameSite=Strict');
-  expect((await ask(house.port, '/', { headers: { cookie: cookie.split(';')[0]! } })).status).toBe(200);
+  expect(cookie).not.toContain('Secure');
+  expect(cookie).not.toContain(token);
+  const headers = { cookie: cookie.split(';')[0]! };
+  expect((await ask(house.port, '/', { headers })).status).toBe(200);
+  expect((await ask(house.port, '/api/session', { headers })).json).toEqual({ session: true });
+  expect((await ask(house.port, '/api/session', { headers: { authorization } })).json).toEqual({ session: false });
+  expect((await ask(house.port, '/api/session', { method: 'DELETE', headers })).status).toBe(204);
+  expect((await ask(house.port, '/', { headers })).status).toBe(401);
   await house.close();
 });
 

@@ -151,3 +151,22 @@ describe('dashboard - live', () => {
     expect(await subscribe({ view: 1, run: newId('r') })).toMatchObject({ ok: true });
   });
 });
+
+test('dashboard - live: logging out hangs up on that browser, and on no other', async () => {
+  const token = 'a-token-of-some-length';
+  const house = await startDashboard({}, { STAGEWATCH_TOKEN: token });
+  const logIn = async (): Promise<string> => {
+    const answer = await fetch(`${house.url}/?token=${token}`, { redirect: 'manual' });
+    return answer.headers.get('set-cookie')!.split(';')[0]!;
+  };
+  const cookies = [await logIn(), await logIn()];
+  const sockets = cookies.map((cookie): Client =>
+    io(house.url, { transports: ['websocket'], forceNew: true, reconnection: false, extraHeaders: { cookie } }),
+  );
+  await until('both are connected', () => sockets.every((socket) => socket.connected));
+  await fetch(`${house.url}/api/session`, { method: 'DELETE', headers: { cookie: cookies[0]! } });
+  await until('one is disconnected', () => !sockets[0]!.connected);
+  expect(await sockets[1]!.emitWithAck('subscribe', { view: 1 })).toMatchObject({ ok: true });
+  for (const socket of sockets) socket.disconnect();
+  await house.close();
+});

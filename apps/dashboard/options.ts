@@ -32,3 +32,4 @@ export interface ReadinessCheck {
 /** Nest needs a value to inject by; the types carry no meaning at run time. */
 export const OPTIONS = Symbol('dashboard options');
 export const LIVE_HUB = Symbol('live hub');
+export const SESSIONS = Symbol('sessions');

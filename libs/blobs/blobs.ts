@@ -8,6 +8,11 @@ export interface Blobs {
   stat(name: string): Promise<{ readonly bytes: number } | undefined>;
   /** Throws {@link BlobMissing}. */
   read(name: string, range?: { readonly offset: number; readonly bytes: number }): Promise<Buffer>;
+  /**
+   * The local file that a blob of this name is, for a process that reads it by itself; undefined where blobs are no files of
+   * this machine. A file that is not there is a blob that is missing.
+   */
+  path(name: string): string | undefined;
   /** Complete blobs below a prefix that ends in `/`. */
   list(prefix: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
   delete(name: string): Promise<void>;

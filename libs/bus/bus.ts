@@ -19,6 +19,8 @@ export interface Bus {
    * declare all groups of a stream before the first of them takes. One that comes later starts at the oldest kept message.
    */
   group(stream: string, name: string, options?: Partial<GroupOptions>): Promise<Group>;
+  /** All groups that were ever declared. */
+  groups(): readonly DeclaredGroup[];
   /** Messages after `after` (exclusive), then live ones. `subject` narrows to one subject. */
   tail(stream: string, options: TailOptions): AsyncIterable<Message>;
   /** Position of the newest message of a stream; 0 when it never had one. */
@@ -93,6 +95,14 @@ export interface Group {
   /** The state last committed for a subject. */
   state(subject: string): Promise<Uint8Array | undefined>;
   deadLetters(): Promise<readonly DeadLetter[]>;
+  deadLetterCount(): Promise<number>;
+  /**
+   * A dead letter goes through this group once more, in a lease of its own: until that is committed or rejected it comes
+   * again, afterwards not. Other groups do not see it, and the position of its subject stays. False when it is not there.
+   */
+  retryDeadLetter(ref: DeadLetterRef): Promise<boolean>;
+  /** Forgets a dead letter for good. False when it is not there. */
+  dropDeadLetter(ref: DeadLetterRef): Promise<boolean>;
   depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }>;
 }
 
@@ -115,6 +125,17 @@ export interface Lease {
   release(delayMs?: number): Promise<void>;
   /** Sets one message aside with the reason, and commits past it. */
   reject(position: number, reason: string, state?: Uint8Array): Promise<void>;
+}
+
+export interface DeclaredGroup {
+  readonly stream: string;
+  readonly name: string;
+  readonly group: Group;
+}
+
+export interface DeadLetterRef {
+  readonly subject: string;
+  readonly position: number;
 }
 
 export interface DeadLetter {

@@ -42,7 +42,7 @@ export function createJudge(facts: RunFacts): Judge {
       const result = turn(detector, state[detector.name] ?? detector.initial(facts));
       if (result === undefined) continue;
       next[detector.name] = result.state;
-      findings.push(...result.findings);
+      for (const finding of result.findings) findings.push(finding);
     }
     return { state: next, findings };
   };

@@ -202,7 +202,7 @@ export function reachable(values: readonly Value[]): Set<Value> {
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (seen.has(value)) continue;
     seen.add(value);
-    if (value.source.kind === 'op') open.push(...value.source.inputs);
+    if (value.source.kind === 'op') for (const input of value.source.inputs) open.push(input);
   }
   return seen;
 }

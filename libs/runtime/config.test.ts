@@ -24,6 +24,17 @@ it.each([
   ['STAGEWATCH_TOKEN', 'short'],
   ['STAGEWATCH_ALERTS_ALLOW_PRIVATE', 'perhaps'],
   ['STAGEWATCH_LOG_LEVEL', 'loud'],
+  ['STAGEWATCH_PUBLIC_URL', 'stagewatch.example'],
+  ['STAGEWATCH_PUBLIC_URL', 'ftp://stagewatch.example'],
+  ['STAGEWATCH_PUBLIC_URL', 'https://stagewatch.example/under/a/path'],
+  ['STAGEWATCH_PUBLIC_URL', 'https://user:secret@stagewatch.example'],
 ])('config - %s=%s is refused by name', (name, value) => {
   expect(() => readConfig({}, { [name]: value })).toThrow(name);
+});
+
+it('config - the public address is an origin', () => {
+  expect(readConfig({}, {}).publicUrl).toBeUndefined();
+  const publicUrl = (text: string): unknown => readConfig({}, { STAGEWATCH_PUBLIC_URL: text }).publicUrl;
+  expect(publicUrl('https://Stagewatch.example:443/')).toBe('https://stagewatch.example');
+  expect(publicUrl('http://10.0.0.7:7580')).toBe('http://10.0.0.7:7580');
 });

@@ -13,6 +13,15 @@ const schema = z.object({
   STAGEWATCH_HOST: z.string().default('127.0.0.1'),
   /** Where the commands that ask a running service find it. */
   STAGEWATCH_URL: z.string().default('http://127.0.0.1:7580'),
+  /**
+   * How people reach the page: what links begin with, and one more name that the HTTP doors answer to. The page stands at
+   * the root of its host, so an address with a path of its own is refused.
+   */
+  STAGEWATCH_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https address' })
+    .refine(isOrigin, 'expected scheme, host and port only, as in https://stagewatch.example')
+    .transform((text) => new URL(text).origin)
+    .optional(),
   STAGEWATCH_PORT_GRPC: port.default(7581),
   STAGEWATCH_PORT_HTTP: port.default(7580),
   STAGEWATCH_PORT_CLICKHOUSE: port.default(7582),
@@ -36,7 +45,14 @@ const schema = z.object({
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
+  STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
+  /** Of the embedded ClickHouse, all that it does together. */
+  STAGEWATCH_CLICKHOUSE_MEMORY_MIB: z.coerce.number().int().min(256).default(2048),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  /** That measure at the same time; without it one on the CPU, and one for each graphics card in use. */
+  STAGEWATCH_MEASURING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  STAGEWATCH_MEASURING_DEADLINE_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
   STAGEWATCH_EXECUTOR: z.string().default('auto'),
@@ -49,6 +65,8 @@ export interface Config {
   readonly dataDir: string;
   readonly host: string;
   readonly url: string;
+  /** Origin without a slash at its end: `https://stagewatch.example`. */
+  readonly publicUrl: string | undefined;
   readonly ports: { readonly grpc: number; readonly http: number; readonly clickhouse: number };
   readonly logLevel: string;
   readonly keepDays: number;
@@ -61,6 +79,12 @@ export interface Config {
     readonly streams: number;
   };
   readonly lostAfterMs: number;
+  readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
+  readonly measuring: {
+    readonly processes: number | undefined;
+    /** Of one measurement, without the time in which other processes have the cores. */
+    readonly deadlineMs: number;
+  };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -83,6 +107,7 @@ export function readConfig(
     dataDir: resolve(e.STAGEWATCH_DATA),
     host: e.STAGEWATCH_HOST,
     url: e.STAGEWATCH_URL,
+    publicUrl: e.STAGEWATCH_PUBLIC_URL,
     ports: { grpc: e.STAGEWATCH_PORT_GRPC, http: e.STAGEWATCH_PORT_HTTP, clickhouse: e.STAGEWATCH_PORT_CLICKHOUSE },
     logLevel: e.STAGEWATCH_LOG_LEVEL,
     keepDays: e.STAGEWATCH_KEEP_DAYS,
@@ -95,6 +120,8 @@ export function readConfig(
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
+    measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,
@@ -102,4 +129,10 @@ export function readConfig(
       tfjsDir: resolve(e.STAGEWATCH_TFJS_DIR ?? join(e.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stagewatch/tfjs')),
     },
   };
+}
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return true; // The check before this one has said what is wrong.
+  const { pathname, search, hash, username, password } = new URL(text);
+  return pathname === '/' && `${search}${hash}${username}${password}` === '';
 }

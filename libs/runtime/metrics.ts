@@ -14,7 +14,6 @@ export class Metrics {
   readonly acknowledged = this.counter('stagewatch_records_acknowledged_total', 'Records acknowledged to probes.');
   readonly duplicate = this.counter('stagewatch_records_duplicate_total', 'Records that had been stored before.');
   readonly rejected = this.counter('stagewatch_records_rejected_total', 'Records refused, by error code.', ['code']);
-  readonly dropped = this.counter('stagewatch_records_dropped_total', 'Acknowledged records that were lost. Must stay 0.');
   readonly gapRecords = this.counter('stagewatch_gap_records_total', 'Sequence numbers that probes said they left out.');
   readonly blobBytes = this.counter('stagewatch_blob_bytes_total', 'Blob bytes made durable.');
   readonly streams = this.gauge('stagewatch_streams', 'Open record streams.');
@@ -23,7 +22,8 @@ export class Metrics {
     'stream',
     'group',
   ]);
-  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream']);
+  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream', 'group']);
+  readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
   readonly batchRows = this.histogram(
     'stagewatch_store_batch_rows',
     'Rows in one insert.',
@@ -37,6 +37,10 @@ export class Metrics {
     ['table'],
   );
   readonly insertRetries = this.counter('stagewatch_store_insert_retries_total', 'Inserts that were tried again.', ['table']);
+  readonly engineRestarts = this.counter(
+    'stagewatch_store_engine_restarts_total',
+    'Times that the process of the embedded ClickHouse was started again after it had ended.',
+  );
   readonly freshnessSeconds = this.histogram(
     'stagewatch_freshness_seconds',
     'From the arrival of a record to its rows in ClickHouse.',
@@ -55,8 +59,23 @@ export class Metrics {
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
   );
+  readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
+  readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
+  readonly measuringProcessEnds = this.counter(
+    'stagewatch_measuring_process_ends_total',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), idle, closed.',
+    ['reason'],
+  );
+  readonly measuringResidentBytes = this.gauge(
+    'stagewatch_measuring_resident_bytes',
+    'Memory of the measuring processes together.',
+  );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
+  readonly alertsLeftOut = this.counter(
+    'stagewatch_alerts_left_out_total',
+    'Findings that a receiver is never told of, since too many waited for it.',
+  );
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
-import { retry, type Outcome } from '#runtime/retry.js';
+import { backoffMs, retry, sleep, type Outcome } from '#runtime/retry.js';
 import type { TableName, TableRows } from './rows.js';
 import { tableFormats } from './table-rows.js';
 
@@ -13,7 +13,7 @@ export interface BatchLimits {
   readonly maxAgeMs: number;
   /** Rows of all tables that may wait; beyond it, writers wait. */
   readonly maxQueuedBytes: number;
-  /** How long weather is retried before the batch fails. */
+  /** How long weather is retried before the batch fails; while the database is away, nothing fails but at closing. */
   readonly retryForMs: number;
 }
 
@@ -34,8 +34,11 @@ export interface Batch {
   readonly token: string;
 }
 
-/** `refused`: the rows are at fault, so trying again is no use. */
-export type InsertOutcome = Outcome<void> | { readonly kind: 'refused'; readonly error: StagewatchError };
+/** `refused`: the rows are at fault, so trying again is no use. `away`: nobody is there to take them, so they wait. */
+export type InsertOutcome =
+  | Outcome<void>
+  | { readonly kind: 'refused'; readonly error: StagewatchError }
+  | { readonly kind: 'away'; readonly error: StagewatchError };
 
 /** Rows of one caller; they travel together. */
 interface Parcel {
@@ -53,6 +56,7 @@ interface Queue {
 }
 
 const lingerMs = 5;
+const delays = { firstDelayMs: 50, maxDelayMs: 2000 };
 
 /** Gathers the rows of many callers into few inserts, one at a time. */
 export class BatchWriter {
@@ -61,6 +65,7 @@ export class BatchWriter {
   private readonly outstanding = new Set<Promise<void>>();
   private queuedBytes = 0;
   private closed = false;
+  private readonly closing = new AbortController();
   private pump: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private hurry = 0;
@@ -103,6 +108,7 @@ export class BatchWriter {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.closing.abort();
     await this.flush();
   }
 
@@ -212,20 +218,12 @@ export class BatchWriter {
     let refused: StagewatchError | undefined;
     const outcome = await retry<void>(
       async () => {
-        const answer = await this.insert(batch);
+        const answer = await this.insertWhenThere(batch);
         if (answer.kind !== 'refused') return answer;
         refused = answer.error;
         return { kind: 'failure', error: answer.error };
       },
-      {
-        firstDelayMs: 50,
-        maxDelayMs: 2000,
-        deadlineMs: this.closed ? 0 : limits.retryForMs,
-        onRetry: (error, delayMs) => {
-          metrics?.insertRetries.inc({ table });
-          logger?.warn({ err: error, table, rows: batch.rows, delayMs }, 'insert is tried again');
-        },
-      },
+      { ...delays, deadlineMs: this.closed ? 0 : limits.retryForMs, onRetry: this.retryTeller(batch) },
     );
     if (outcome.kind === 'success') {
       metrics?.batchRows.observe({ table }, batch.rows);
@@ -234,6 +232,27 @@ export class BatchWriter {
     }
     logger?.error({ err: outcome.error, table, rows: batch.rows }, 'insert failed');
     return refused === undefined ? outcome : { kind: 'refused', error: refused };
+  }
+
+  /** The database may be away for longer than any weather lasts; only who closes does not wait for it. */
+  private async insertWhenThere(batch: Batch): Promise<Exclude<InsertOutcome, { kind: 'away' }>> {
+    const tell = this.retryTeller(batch);
+    for (let tries = 0; ; tries++) {
+      const answer = await this.insert(batch);
+      if (answer.kind !== 'away') return answer;
+      if (this.closed) return { kind: 'failure', error: answer.error };
+      const delayMs = backoffMs(tries, delays);
+      tell(answer.error, delayMs);
+      await sleep(delayMs, this.closing.signal);
+    }
+  }
+
+  private retryTeller({ table, rows }: Batch): (error: unknown, delayMs: number) => void {
+    const { logger, metrics } = this.options;
+    return (error, delayMs) => {
+      metrics?.insertRetries.inc({ table });
+      logger?.warn({ err: error, table, rows, delayMs }, 'insert is tried again');
+    };
   }
 }
 

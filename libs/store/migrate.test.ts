@@ -2,23 +2,29 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
+import { createLogger } from '#runtime/logging.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openChdbClient, Reader } from './chdb-client.js';
+import { openClient, Reader } from './clickhouse-client.js';
+import { defaultEngineLimits, EngineProcess } from './engine-process/engine-process.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate, type MigrationClient } from './migrate.js';
 import { migrations } from './migrations/index.js';
 import type { Migration } from './migrations/migration.js';
 
 let path: string;
+let engine: EngineProcess;
 let client: ClickHouseClient;
 let reader: Reader;
 let migrationClient: MigrationClient;
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'stagewatch-migrate-'));
-  client = await openChdbClient(path, { output_format_json_quote_64bit_integers: 0 });
-  reader = new Reader(client);
-  await client.command({ query: 'CREATE DATABASE stagewatch' });
-  await client.command({ query: 'USE stagewatch' });
+  engine = await EngineProcess.start({ path, limits: defaultEngineLimits(1024 ** 3), logger: createLogger({ level: 'silent' }) });
+  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
+  const outside = openClient(address, 'writer', 'default');
+  await outside.command({ query: 'CREATE DATABASE stagewatch' });
+  await outside.close();
+  client = openClient(address, 'writer');
+  reader = new Reader(openClient(address, 'page'));
   migrationClient = {
     command: async (query) => void (await client.command({ query })),
     rows: (query) => reader.rows(query),
@@ -27,6 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await client.close();
+  await engine.close();
   await rm(path, { recursive: true });
 });
 

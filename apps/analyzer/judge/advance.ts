@@ -34,6 +34,12 @@ export function advance(memory: RunMemory | undefined, envelope: Envelope, cause
   return envelope.rank === 0 ? record(seen, envelope.record, cause) : otherRank(seen, envelope.record, cause);
 }
 
+/** Why a snapshot that is outstanding could not be measured. */
+export function failureOf({ outstanding }: RunMemory, { measured }: Envelope): string | undefined {
+  const isOutstanding = outstanding.snapshots.some(({ position }) => measured?.snapshots.includes(position) === true);
+  return isOutstanding ? measured?.failed : undefined;
+}
+
 function attach(memory: RunMemory | undefined, attached: AttachRunRequest, attempt: number, cause: Cause): Outcome {
   const judgement = createJudge(runFacts(attached));
   if (memory === undefined) {

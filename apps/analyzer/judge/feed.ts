@@ -15,7 +15,7 @@ function feed(memory: RunMemory, inputs: readonly StepReadings[], needs: Needs):
   for (const input of inputs) {
     const step = judgement.readings(state, input, needs);
     state = step.state;
-    findings.push(...step.findings);
+    for (const finding of step.findings) findings.push(finding);
   }
   return { judge: state, findings };
 }
@@ -48,7 +48,7 @@ export function feedEvents(memory: RunMemory, events: readonly RunEvent[], cause
   for (const event of events) {
     const step = judgement.event(state, event);
     state = step.state;
-    findings.push(...step.findings);
+    for (const finding of step.findings) findings.push(finding);
   }
   const next = { ...memory, judge: state };
   return { ...quiet(next), findings: findingBodies(next, findings, cause, already) };

@@ -28,9 +28,9 @@ export class Gathered {
     this.first ??= position;
     this.last = position;
     if (outcome === undefined) return;
-    this.findings.push(...outcome.findings);
-    this.readings.push(...outcome.readings);
-    this.instruments.push(...outcome.instruments);
+    for (const finding of outcome.findings) this.findings.push(finding);
+    for (const reading of outcome.readings) this.readings.push(reading);
+    for (const instrument of outcome.instruments) this.instruments.push(instrument);
     for (const body of outcome.control) this.control.push({ position, body });
   }
 }
@@ -120,7 +120,7 @@ function readingDeltas(readings: readonly ReadingRow[]): readonly SeriesDelta[] 
   }));
 }
 
-function findingRow(finding: FindingBody): FindingRow {
+export function findingRow(finding: FindingBody): FindingRow {
   const { id, run, attempt, step, onset, kind, from = '', to = '', detail = '', provisional, severity, text, timeMs } = finding;
   const evidence = JSON.stringify(finding.evidence);
   return { run, id, attempt, step, onset, kind, from, to, detail, provisional, severity, evidence, text, timeMs };

@@ -1,12 +1,13 @@
 import type { Message } from '#bus/bus.js';
 import type { Envelope } from '#wire/generated/messages.js';
+import { tellDeadLetter } from '../dead-letter.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
 import type { ArtifactReferences } from '../housekeeping/artifact-references.js';
 import type { Measuring } from '../measuring/measuring.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
-import { advance } from './advance.js';
+import { advance, failureOf } from './advance.js';
 import { Gathered, publish, writeRows } from './flush.js';
 import type { RunMemory } from './memory.js';
 import type { Cause } from './outcome.js';
@@ -59,7 +60,8 @@ export class RunSession {
     const envelope = decode(message);
     const cause: Cause = { run: message.subject, position: message.position, timeMs: envelope.receivedTimeMs };
     if (envelope.model !== undefined) await this.parts.references.add(cause.run, envelope.model);
-    if (envelope.measured?.failed !== undefined) return this.setAside(envelope, cause, envelope.measured.failed);
+    const failed = this.memory && failureOf(this.memory, envelope);
+    if (failed !== undefined) return this.setAside(envelope, cause, failed);
     this.advance(envelope, cause);
   }
 
@@ -81,8 +83,10 @@ export class RunSession {
     if (memory === undefined) return;
     await outlast('waiting snapshots', () => measuring.committing(cause.run, memory), signal, logger);
     await this.write(gathered, memory);
+    const message = lease.messages.find(({ position }) => position === cause.position)!;
+    await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), signal, logger);
     await outlast('reject', () => lease.reject(cause.position, reason, encodeMemory(memory)), signal, logger);
-    metrics.deadLetters.inc({ stream: 'records' });
+    metrics.deadLetters.inc({ stream: 'records', group: 'judge' });
     logger.error({ run: cause.run }, reason);
     this.forget();
     await this.committed(gathered, memory);

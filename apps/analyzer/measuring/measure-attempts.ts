@@ -5,22 +5,22 @@ import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } f
 import { stopIfAborted } from '../weather.js';
 import type { Cause } from '../judge/outcome.js';
 
-/**
- * A snapshot whose measurement crashed so often, or was begun so often without an end, is poison. The latter is more, since a
- * busy machine may be slow to measure and quick to be switched off: a snapshot must not be given up for that.
- */
-const maxCrashes = 3;
-const maxStarts = 32;
+/** The second time is in a process that measured nothing else before. */
+const maxCrashes = 2;
 
 interface Attempts {
   readonly position: number;
-  readonly starts: number;
   readonly crashes: number;
 }
 
+/** A snapshot that will not be measured any more. */
+export class SnapshotSetAside {
+  constructor(readonly reason: string) {}
+}
+
 /**
- * Counts in durable storage how often a measurement was begun: a snapshot that takes the whole process with it must be
- * recognised by the next one. A process that was killed for other reasons in the middle counts less than a crash.
+ * Counts in durable storage how often a snapshot ended its measuring process. Only what was seen to end counts: a service that
+ * is killed in the middle of a measurement says nothing about the snapshot.
  */
 export class MeasureAttempts {
   private readonly startedMs = new Set<number>();
@@ -30,34 +30,32 @@ export class MeasureAttempts {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Undefined when the snapshot is poison. */
-  async measure(measurer: Measurer, job: MeasureJob, cause: Cause, signal: AbortSignal): Promise<MeasureResult | undefined> {
-    stopIfAborted(signal, 'measure');
-    let attempts = await this.read(cause);
-    while (attempts.crashes < maxCrashes && attempts.starts < maxStarts) {
-      let startedMs: number | undefined;
-      // The snapshot is read when its turn has come: waiting for others is no attempt.
-      const snapshot = async (): Promise<Uint8Array> => {
-        attempts = { ...attempts, starts: attempts.starts + 1 };
-        await this.bucket.put(cause.run, encodeJson(attempts));
-        startedMs = performance.now();
-        this.startedMs.add(startedMs);
-        return job.snapshot();
-      };
+  async measure(
+    measurer: Measurer,
+    job: MeasureJob,
+    cause: Cause,
+    signal: AbortSignal,
+  ): Promise<MeasureResult | SnapshotSetAside> {
+    for (;;) {
+      const startedMs = performance.now();
+      this.startedMs.add(startedMs);
       try {
-        const result = await measurer.measure({ ...job, snapshot }, signal);
-        if (startedMs !== undefined) this.metrics.measurementSeconds.observe((performance.now() - startedMs) / 1000);
+        const result = await measurer.measure(job, signal);
+        this.metrics.measurementSeconds.observe((performance.now() - startedMs) / 1000);
         return result;
       } catch (error) {
         stopIfAborted(signal, 'measure');
         if (!(error instanceof MeasurerCrashed)) throw error;
-        attempts = { ...attempts, crashes: attempts.crashes + 1 };
+        const crashes = (await this.crashes(cause)) + 1;
+        const attempts: Attempts = { position: cause.position, crashes };
         await this.bucket.put(cause.run, encodeJson(attempts));
+        if (crashes >= maxCrashes) {
+          return new SnapshotSetAside(`measuring the snapshot of step ${job.step} ended its process twice: ${error.message}`);
+        }
       } finally {
-        if (startedMs !== undefined) this.startedMs.delete(startedMs);
+        this.startedMs.delete(startedMs);
       }
     }
-    return undefined;
   }
 
   /** Age of the oldest measurement under way, in seconds. */
@@ -70,9 +68,9 @@ export class MeasureAttempts {
     return this.bucket.delete(run);
   }
 
-  private async read({ run, position }: Cause): Promise<Attempts> {
+  private async crashes({ run, position }: Cause): Promise<number> {
     const entry = await this.bucket.get(run);
     const known = entry === undefined ? undefined : decodeJson<Attempts>(entry.value);
-    return known?.position === position ? known : { position, starts: 0, crashes: 0 };
+    return known?.position === position ? known.crashes : 0;
   }
 }

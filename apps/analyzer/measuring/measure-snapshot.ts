@@ -7,8 +7,9 @@ import { optimizerFacts } from '../judge/facts.js';
 import type { RunMemory } from '../judge/memory.js';
 import type { OutstandingSnapshot } from '../judge/outstanding.js';
 import type { MeasureJob, Measurer, MeasureResult } from '../measure/measurer.js';
+import { storedBlob } from '../measure/stored-bytes.js';
 import { outlast, stopIfAborted } from '../weather.js';
-import type { MeasureAttempts } from './measure-attempts.js';
+import { SnapshotSetAside, type MeasureAttempts } from './measure-attempts.js';
 import { measuredMessage } from './measured-message.js';
 import type { TrackerCache } from './tracker-cache.js';
 import { writeBlob } from './write-blob.js';
@@ -44,9 +45,7 @@ export async function measureSnapshot(
       return { readings: [], instruments: {}, tracker: undefined, check: undefined };
     });
   stopIfAborted(signal, 'measure');
-  if (result === undefined) {
-    return told({ failed: `measuring the snapshot of step ${snapshot.step} ended its worker again and again` });
-  }
+  if (result instanceof SnapshotSetAside) return told({ failed: result.reason });
   if (result.tracker === undefined) return told({ result, trackerBlob: '' });
   const tracker = { blob: `runs/${run}/tracker/${position}`, bytes: result.tracker };
   if (tracker.bytes.byteLength <= trackers.maxSavedBytes) {
@@ -69,12 +68,12 @@ async function jobOf(
     loss: lossSpecOf(memory.attached.loss),
     optimizer: optimizerFacts(memory.attached.optimizer),
     learningRate: snapshot.learningRate > 0 ? snapshot.learningRate : Number.NaN,
-    snapshot: () => blobs.read(snapshot.blob),
+    snapshot: storedBlob(blobs, snapshot.blob),
     tensors: memory.outstanding.layouts[snapshot.layout]!,
     tracker: await trackers.read(run, memory.tracker),
     check: memory.checked === null,
     curvatureOff: memory.checked?.ok === false ? memory.checked.reason : undefined,
-    artifact: (digest) => blobs.read(`artifacts/${digest}`),
+    artifact: (digest) => storedBlob(blobs, `artifacts/${digest}`),
   };
 }
 

@@ -37,6 +37,7 @@ export class CrashPoint {
     return {
       publish: (...args) => this.through(() => bus.publish(...args)),
       group: async (...args) => this.group(await bus.group(...args)),
+      groups: () => bus.groups(),
       tail: (...args) => bus.tail(...args),
       head: (...args) => bus.head(...args),
       floor: (...args) => bus.floor(...args),
@@ -52,6 +53,7 @@ export class CrashPoint {
       upload: (...args) => this.through(() => blobs.upload(...args)),
       stat: (...args) => blobs.stat(...args),
       read: (...args) => blobs.read(...args),
+      path: (name) => blobs.path(name),
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),
@@ -63,7 +65,7 @@ export class CrashPoint {
   measurer(measurer: Measurer): Measurer {
     return {
       capacity: measurer.capacity,
-      measure: (job) => this.through(() => measurer.measure(job)),
+      measure: (job, signal) => this.through(() => measurer.measure(job, signal)),
       close: () => measurer.close(),
     };
   }
@@ -82,6 +84,9 @@ export class CrashPoint {
       },
       state: (subject) => group.state(subject),
       deadLetters: () => group.deadLetters(),
+      deadLetterCount: () => group.deadLetterCount(),
+      retryDeadLetter: (ref) => group.retryDeadLetter(ref),
+      dropDeadLetter: (ref) => group.dropDeadLetter(ref),
       depth: () => group.depth(),
     };
   }

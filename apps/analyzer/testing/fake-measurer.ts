@@ -13,7 +13,7 @@ export class FakeMeasurer implements Measurer {
   async measure(job: MeasureJob): Promise<MeasureResult> {
     this.jobs.push(job);
     await this.before(job);
-    const snapshot = await job.snapshot();
+    const snapshot = await job.snapshot.read();
     const view = new DataView(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength);
     const warm = job.tracker === undefined ? 0 : new DataView(job.tracker.buffer, job.tracker.byteOffset).getFloat64(0);
     const sharpness = view.getFloat32(0, true) * (1 + 1e-4 * warm);

@@ -18,6 +18,12 @@ export class House {
   readonly store = new MemoryStore();
   readonly metrics = new Metrics();
   readonly logger = createLogger({ level: 'silent' });
+  readonly config: AnalyzerOptions['config'] = {
+    dataDir: this.folder,
+    keepDays: 0,
+    measuring: { processes: 1, deadlineMs: 60_000 },
+    engine: { memoryBytes: 1, threads: 1 },
+  };
   bus!: Bus;
   blobs!: Blobs;
 
@@ -41,7 +47,7 @@ export class House {
 
   analyzer(options: Partial<AnalyzerOptions> = {}): Analyzer {
     return createAnalyzer({
-      config: { keepDays: 0, engine: { memoryBytes: 1, threads: 1 } },
+      config: this.config,
       bus: this.bus,
       blobs: this.blobs,
       store: this.store.asStore(),

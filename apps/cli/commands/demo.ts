@@ -43,7 +43,7 @@ export const demoCommand: Command = {
 };
 
 async function watchJob(service: Service, config: Config, io: Io, keep: boolean): Promise<number> {
-  const client = new ServiceClient(service.pageUrl);
+  const client = new ServiceClient(service.localUrl);
   const known = new Set((await client.get<{ runs: RunBody[] }>('/api/runs')).runs.map((run) => run.run));
   const job = startJob(`${config.host}:${service.ports.grpc}`, config.token);
   const stop = (): void => void job.kill('SIGTERM');

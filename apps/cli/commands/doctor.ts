@@ -10,10 +10,12 @@ import { packageVersions, version } from '../version.js';
 
 export const doctorCommand: Command = {
   name: 'doctor',
-  usage: '[--verify] [--json]',
+  usage: '[--data DIR] [--verify] [--json]',
   summary: 'What was found on this machine, what was chosen, and why the rest was not.',
   description: [
     'Tries the stores on a temporary folder. Exits with 1 when something that the service needs is missing.',
+    'With --data what is stored there is compared with what it held before, and, when no service runs on it, every byte with its',
+    'checksum. Damage is named, and ends in 1.',
     'With --verify every executor that starts here is compared with the reference, on every op with its derivatives, and one',
     'that is wrong ends in 1 too.',
   ].join('\n'),
@@ -28,7 +30,8 @@ export const doctorCommand: Command = {
     const config = serviceConfig(invocation);
     if (flags['json'] !== true) io.err('Trying the stores…\n');
     const analyzer = await import('#analyzer/index.js');
-    const { checkDataFolder, checkPorts, checkStores } = await import('../doctor-checks.js');
+    const { checkRunning } = await import('../doctor-running.js');
+    const { checkDataFolder, checkPorts, checkStoredData, checkStores } = await import('../doctor-checks.js');
     const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
       machine: `${process.platform} ${process.arch}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
@@ -36,10 +39,12 @@ export const doctorCommand: Command = {
       stores: await checkStores(),
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),
+      stored: flags['data'] === undefined ? [] : await checkStoredData(config),
+      running: await checkRunning(config),
       ...(flags['verify'] === true && { operators: await analyzer.verifyExecutors(config.engine, progressOn(io)) }),
     };
     const healthy =
-      [...report.stores, ...report.ports, report.data].every((check) => check.ok) &&
+      [...report.stores, ...report.ports, report.data, ...report.stored, ...report.running].every((check) => check.ok) &&
       report.executors.some((e) => e.chosen) &&
       report.operators?.ok !== false;
     if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report }, spellNumbers)}\n`);
@@ -55,6 +60,9 @@ interface Report {
   readonly stores: readonly Check[];
   readonly ports: readonly Check[];
   readonly data: Check;
+  readonly stored: readonly Check[];
+  /** What a service that runs here says of itself. */
+  readonly running: readonly Check[];
   readonly operators?: OperatorsTable;
 }
 
@@ -83,7 +91,8 @@ function print(io: Io, report: Report, healthy: boolean): void {
   );
   section('Stores', checks(report.stores));
   section('Ports', checks(report.ports));
-  section('Data', checks([report.data]));
+  section('Data', checks([report.data, ...report.stored]));
+  section('Running service', checks(report.running));
   if (report.operators !== undefined) io.out(`\n${operatorsText(report.operators)}`);
   io.out(healthy ? '\nReady.\n' : '\nSomething is missing; see above.\n');
 }

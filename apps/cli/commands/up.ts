@@ -9,15 +9,21 @@ export const upCommand: Command = {
   usage: '[OPTIONS]',
   summary: 'Start the whole service on a data folder.',
   description: 'Runs until Ctrl-C; then everything that was received is made durable. A second Ctrl-C forces the end.',
-  options: serviceOptions,
+  options: {
+    ...serviceOptions,
+    'accept-data-loss': {
+      type: 'boolean',
+      help: 'Go on when rows of the store are lost: without them, or with an empty store where its folder is gone.',
+    },
+  },
   maxPositionals: 0,
   async run(invocation) {
-    const { io } = invocation;
+    const { io, flags } = invocation;
     const config = serviceConfig(invocation);
     const startedMs = performance.now();
     // Only here: the commands that ask a running service should not wait for Nest, chDB and ONNX Runtime to load.
     const { startService } = await import('../service.js');
-    const service = await startService(config);
+    const service = await startService(config, { acceptDataLoss: flags['accept-data-loss'] === true });
     io.out(announcement(service, config, performance.now() - startedMs));
     if (!io.signal.aborted) await once(io.signal, 'abort');
     await service.close();

@@ -25,14 +25,18 @@ export interface AlertsOptions {
   readonly bus: Bus;
   readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports'>;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'alertTries'>;
+  readonly metrics: Pick<Metrics, 'alertTries' | 'alertsLeftOut' | 'deadLetters'>;
   /** For tests. */
   readonly clock?: Clock;
   readonly resolve?: Resolve;
+  readonly maxWaiting?: number;
 }
 
 /** One delivery as it is shown. */
-export interface DeliveryView extends Pick<Delivery, 'id' | 'rule' | 'ruleName' | 'run' | 'createdMs' | 'state' | 'tries'> {
+export interface DeliveryView extends Pick<
+  Delivery,
+  'id' | 'rule' | 'ruleName' | 'run' | 'createdMs' | 'state' | 'tries' | 'earlierTries' | 'leftOut'
+> {
   readonly runName: string;
   readonly project: string;
   readonly nextTryMs?: number;
@@ -68,8 +72,17 @@ export class Alerts {
     const { outbox, send, externalUrl } = this;
     const rules = new Rules({ bus, allowPrivate, changed: (id) => this.dispatcher.ruleChanged(id) });
     this.rules = rules;
-    this.dispatcher = new Dispatcher({ rules, outbox, send, clock, logger, metrics, externalUrl });
-    this.intake = new Intake({ bus, rules, outbox, clock, logger, received: (item) => this.dispatcher.add(item) });
+    this.dispatcher = new Dispatcher({
+      rules,
+      outbox,
+      send,
+      clock,
+      logger,
+      metrics,
+      externalUrl,
+      ...(options.maxWaiting !== undefined && { maxWaiting: options.maxWaiting }),
+    });
+    this.intake = new Intake({ bus, rules, outbox, clock, logger, metrics, received: (item) => this.dispatcher.add(item) });
     this.cleaning = new PeriodicTask({ name: 'alert outbox cleaning', intervalMs: cleanMs, logger }, () =>
       outbox.clean(clock.nowMs() - keepMs, keepDeliveries),
     );
@@ -120,7 +133,7 @@ export class Alerts {
 }
 
 function viewOf(delivery: Delivery): DeliveryView {
-  const { id, rule, ruleName, run, createdMs, state, tries, nextTryMs, reason, findings } = delivery;
+  const { id, rule, ruleName, run, createdMs, state, tries, earlierTries, leftOut, nextTryMs, reason, findings } = delivery;
   return {
     id,
     rule,
@@ -131,6 +144,8 @@ function viewOf(delivery: Delivery): DeliveryView {
     createdMs,
     state,
     tries,
+    ...(earlierTries !== undefined && { earlierTries }),
+    ...(leftOut !== undefined && { leftOut }),
     ...(nextTryMs !== undefined && { nextTryMs }),
     ...(reason !== undefined && { reason }),
     findings: findings.map(({ id, kind, severity, step, text }) => ({ id, kind, severity, step, text })),

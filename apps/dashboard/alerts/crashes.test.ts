@@ -77,5 +77,8 @@ describe('alerts - crashes', () => {
     await receivedBy(1);
     const letters = await (await fixture.bus.group('findings', 'alerts')).deadLetters();
     expect(letters.map((letter) => [letter.message.id, letter.reason])).toEqual([['garbage', 'not a finding']]);
+    expect((await fixture.metrics.deadLetters.get()).values).toMatchObject([
+      { value: 1, labels: { stream: 'findings', group: 'alerts' } },
+    ]);
   });
 });

@@ -72,9 +72,10 @@ export class ClickHouseDoor {
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://door');
+    this.access.checkSite(request);
     if (url.pathname === '/ping' || url.pathname === '/replicas_status') return sendText(response, 'Ok.\n');
     acceptClickHouseCredentials(request);
-    this.access.check(request);
+    this.access.checkCaller(request);
     if (url.pathname !== '/') throw new DoorError('NO_SUCH_PATH', 404, `There is nothing at ${url.pathname.slice(0, 100)}`);
     const query = await readDoorQuery(request, url.searchParams);
     if (query === undefined) return sendText(response, 'Ok.\n');

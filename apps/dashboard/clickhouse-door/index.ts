@@ -6,7 +6,7 @@ import { ClickHouseDoor } from './door.js';
 
 export interface ClickHouseDoorOptions {
   readonly store: Pick<Store, 'query'>;
-  readonly config: Pick<Config, 'host' | 'ports' | 'token'>;
+  readonly config: Pick<Config, 'host' | 'ports' | 'token' | 'publicUrl'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

@@ -67,3 +67,8 @@ export interface ReadyAnswer {
   readonly ready: boolean;
   readonly checks: readonly { readonly name: string; readonly ready: boolean; readonly reason?: string }[];
 }
+
+/** Whether a browser asks on behalf of a session, which it may then end. */
+export interface SessionAnswer {
+  readonly session: boolean;
+}

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { packageRoot } from '#runtime/package-root.js';
-import { pathOf, tokenCookie, type Access } from './access.js';
+import { pathOf, type Access } from './access.js';
 import { sendText } from './send.js';
+import { isFollowedLink } from './site.js';
 
 export const builtPageDir = join(packageRoot, 'dist/apps/dashboard/page');
 
@@ -41,7 +42,25 @@ export function pageDocument(pageDir: string): Handler {
   };
 }
 
-/** `/?token=…` opens the page once; from then on a cookie carries the token. */
+/**
+ * Holds nothing, and asks for the same address anew, now as a page of this service: the browser then sends its session,
+ * which it keeps from other sites' links.
+ */
+const onward = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0"><title>Stagewatch</title>\n';
+
+/** Refuses what comes from other sites, but for people who follow a link to the page. */
+export function siteDoor(access: Access): Handler {
+  return (request, response, next) => {
+    if (!isFollowedLink(request) || !pagePath.test(pathOf(request))) {
+      access.checkSite(request);
+      return next();
+    }
+    access.checkName(request);
+    sendText(response, 200, onward, 'text/html; charset=utf-8');
+  };
+}
+
+/** `/?token=…` opens the page once; from then on a session of the browser's own does. */
 export function tokenDoor(access: Access): Handler {
   return (request, response, next) => {
     const path = pathOf(request);
@@ -51,7 +70,7 @@ export function tokenDoor(access: Access): Handler {
     if (token === null || !access.isToken(token)) return next();
     query.delete('token');
     response.statusCode = 302;
-    response.setHeader('set-cookie', `${tokenCookie}=${encodeURIComponent(token)}; Path=/; HttpOnly; SameSite=Strict`);
+    if (access.sessions !== undefined) response.setHeader('set-cookie', access.sessions.begin());
     response.setHeader('location', query.size === 0 ? path : `${path}?${query.toString()}`);
     response.setHeader('cache-control', 'no-store');
     response.end();

@@ -31,6 +31,7 @@ const connection = h(
   h('span'),
 );
 const themeButton = h('button', { type: 'button', class: 'icon', onclick: toggleTheme });
+const logOutButton = h('button', { type: 'button', class: 'tool', hidden: true, onclick: () => void logOut() }, 'Log out');
 const nav = h('nav', { 'aria-label': 'Pages' }, h('a', { href: '/' }, 'Runs'), h('a', { href: '/alerts' }, 'Alerts'));
 const outlet = h('div', { class: 'outlet' });
 let view: View | undefined;
@@ -42,6 +43,7 @@ document.body.append(
     h('a', { class: 'brand', href: '/' }, h('span', { class: 'brand-mark', 'aria-hidden': 'true' }), 'Stagewatch'),
     nav,
     connection,
+    logOutButton,
     themeButton,
     h('button', { type: 'button', class: 'icon', 'aria-label': 'Keys', title: 'Keys (?)', onclick: openHelp }, '?'),
   ),
@@ -83,6 +85,12 @@ function show(): void {
   scrollTo(0, 0);
 }
 
+/** The service ends the session and hangs up on the live door; what is left is a page that asks for the token. */
+async function logOut(): Promise<void> {
+  await api.logOut();
+  location.assign('/');
+}
+
 function go(path: string): void {
   if (path !== location.pathname) history.pushState(undefined, '', path);
   show();
@@ -112,6 +120,11 @@ document.addEventListener('keydown', (event) => {
 socket.on('connect', () => view instanceof AlertsView && showState('live'));
 socket.on('disconnect', () => showState('offline'));
 addEventListener('popstate', show);
+api.hasSession().then(
+  (has) => (logOutButton.hidden = !has),
+  // Whoever cannot be asked has said so elsewhere on the page.
+  () => (logOutButton.hidden = true),
+);
 onTheme(showTheme);
 showTheme();
 show();

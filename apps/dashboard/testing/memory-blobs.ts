@@ -8,6 +8,7 @@ export function memoryBlobs(check: () => Promise<void> = () => Promise.resolve()
     upload: never,
     stat: never,
     read: never,
+    path: () => undefined,
     // oxlint-disable-next-line require-yield
     async *list() {
       await never();

@@ -103,6 +103,11 @@ class FileBlobs implements Blobs {
     }
   }
 
+  path(name: string): string {
+    assertBlobName(name);
+    return join(this.root, name);
+  }
+
   async *list(prefix: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
     yield* this.walk(assertBlobPrefix(prefix));
   }

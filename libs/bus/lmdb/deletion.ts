@@ -1,3 +1,4 @@
+import { letterTables } from './dead-letters.js';
 import { after, idKey, messageKey, numberKey, readPosition } from './keys.js';
 import type { Table, Tables } from './tables.js';
 import type { Batch, Writer } from './writer.js';
@@ -43,7 +44,7 @@ export class Deletion {
       await this.writer.write((batch) => batch.remove(tables.marks, key));
     }
     await this.writer.write((batch) => {
-      for (const table of [tables.progress, tables.states, tables.dead]) {
+      for (const table of [tables.progress, tables.states, ...letterTables(tables)]) {
         for (const key of table.getKeys()) if (key.readUInt32BE(4) === subject) batch.remove(table, key);
       }
       batch.remove(tables.trash, numberKey(subject));

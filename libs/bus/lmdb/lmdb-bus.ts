@@ -1,7 +1,9 @@
 import type { Logger } from '#runtime/logging.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import {
   BusFull,
   type Bus,
+  type DeclaredGroup,
   type Group,
   type GroupOptions,
   type KeyValue,
@@ -61,7 +63,7 @@ export class LmdbBus implements Bus {
     await this.parts.space.look();
     const numbers = await writer.write((batch) => {
       const known = readJson<Record<string, number>>(tables.meta.get(streamNumbersKey)) ?? {};
-      let next = Math.max(0, ...Object.values(known)) + 1;
+      let next = Object.values(known).reduce((most, number) => Math.max(most, number), 0) + 1;
       for (const name of Object.keys(streams)) known[name] ??= next++;
       batch.put(tables.meta, streamNumbersKey, Buffer.from(JSON.stringify(known)));
       return known;
@@ -131,9 +133,21 @@ export class LmdbBus implements Bus {
     return group;
   }
 
+  groups(): readonly DeclaredGroup[] {
+    return [...this.streams].flatMap(([stream, { groups }]) => Array.from(groups, ([name, group]) => ({ stream, name, group })));
+  }
+
   async *tail(stream: string, options: TailOptions): AsyncGenerator<Message> {
     const { log } = this.stream(stream);
-    const signal = options.signal === undefined ? this.closing.signal : AbortSignal.any([this.closing.signal, options.signal]);
+    const stop = stopSignal([this.closing.signal, options.signal]);
+    try {
+      yield* this.follow(log, options, stop.signal);
+    } finally {
+      stop.end();
+    }
+  }
+
+  private async *follow(log: StreamLog, options: TailOptions, signal: AbortSignal): AsyncGenerator<Message> {
     let cursor = options.after;
     while (!signal.aborted) {
       const subject = options.subject === undefined ? undefined : this.subjects.number(options.subject);
@@ -202,7 +216,11 @@ export class LmdbBus implements Bus {
 
   private addGroup(stream: Stream, name: string, number: number, options: GroupOptions): void {
     const { tables, writer, logger } = this.parts;
-    const slowest = (subject: number): number => Math.min(...[...stream.groups.values()].map((group) => group.position(subject)));
+    const slowest = (subject: number): number => {
+      let least = Infinity;
+      for (const group of stream.groups.values()) least = Math.min(least, group.position(subject));
+      return least;
+    };
     const parts = { number, name, log: stream.log, slowest, tables, writer, subjects: this.subjects, logger };
     stream.groups.set(name, new LmdbGroup(parts, options));
   }
@@ -210,7 +228,9 @@ export class LmdbBus implements Bus {
   private nextGroupNumber(stream: Stream, name: string): number {
     const existing = stream.groups.get(name);
     if (existing !== undefined) return existing.parts.number;
-    return Math.max(0, ...[...stream.groups.values()].map((group) => group.parts.number)) + 1;
+    let most = 0;
+    for (const group of stream.groups.values()) most = Math.max(most, group.parts.number);
+    return most + 1;
   }
 
   /** Outside of the publish that caused it: the messages to go must be durable to be found. */

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Logger } from '../logging.js';
+import { confineFile, type Reach } from './reach.js';
 
 /** How a process came to its end. */
 export type ProcessEnd =
@@ -19,6 +20,8 @@ export interface LimitedProcessOptions {
   readonly args?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** With it the process is confined to these files and has no TCP, where the system can do that. */
+  readonly reach?: Reach;
   /** Everything it sees of the environment: secrets of the service are not in its reach. */
   readonly environment: Readonly<Record<string, string>>;
   /** Resident memory at which it is ended. */
@@ -41,13 +44,16 @@ export class LimitedProcess {
   private readonly child: ChildProcess;
   private watch: NodeJS.Timeout | undefined;
   private reason: ProcessEnd | undefined;
+  private limitBytes: number;
   /** Resolves once it is gone, whatever the reason. */
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
-    const { file, args = [], nodeFlags = [], environment, name, logger } = options;
-    this.child = fork(file, args, {
-      execArgv: [...nodeFlags],
+    const { file, args = [], nodeFlags = [], environment, name, logger, reach } = options;
+    const confined = reach !== undefined;
+    this.limitBytes = options.memoryBytes;
+    this.child = fork(file, confined ? [...args, `--confine=${JSON.stringify(reach)}`] : args, {
+      execArgv: confined ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
       env: { ...environment },
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -76,6 +82,11 @@ export class LimitedProcess {
     return this.child.pid;
   }
 
+  /** For a process that says what it takes before it has anything to do. */
+  limitMemory(bytes: number): void {
+    this.limitBytes = bytes;
+  }
+
   /** False when it is gone. */
   send(message: unknown): boolean {
     if (!this.child.connected) return false;
@@ -95,8 +106,8 @@ export class LimitedProcess {
 
   private look(): void {
     const usedBytes = residentBytes(this.child.pid!);
-    if (usedBytes === undefined || usedBytes <= this.options.memoryBytes) return;
-    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.options.memoryBytes };
+    if (usedBytes === undefined || usedBytes <= this.limitBytes) return;
+    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.limitBytes };
     this.child.kill('SIGKILL');
   }
 }

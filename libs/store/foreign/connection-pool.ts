@@ -1,40 +1,57 @@
-import type { Session } from 'chdb';
-import { refusal } from './refusal.js';
+import { StagewatchError } from '#runtime/errors.js';
 
-export interface Lease {
-  readonly session: Session;
-  release(): void;
-}
+/** Who is not served by then would have given up anyway. */
+const maxWaitMs = 30_000;
+const askAgainMs = 2000;
 
-/** A connection takes its queries one by one, so each is lent to one query at a time; the others wait in line. */
+/**
+ * The line before the engine: so many foreign queries run at a time, so many wait, and none waits for ever. Who cannot be
+ * served hears when to come back.
+ */
 export class ConnectionPool {
-  private readonly free: Session[];
-  private readonly line: { readonly take: (lease: Lease) => void; readonly signal: AbortSignal | undefined }[] = [];
+  private free: number;
+  private readonly line: { readonly take: () => void; readonly leave: (error: unknown) => void }[] = [];
   private lent = 0;
   private idle: (() => void) | undefined;
 
   constructor(
-    sessions: readonly Session[],
+    connections: number,
     private readonly maxWaiting: number,
+    private readonly patienceMs: number = maxWaitMs,
   ) {
-    this.free = [...sessions];
+    this.free = connections;
   }
 
-  async lease(signal?: AbortSignal): Promise<Lease> {
-    signal?.throwIfAborted();
-    const session = this.free.pop();
-    if (session !== undefined) return this.lend(session);
-    if (this.line.length >= this.maxWaiting) {
-      throw refusal('TOO_MANY_SIMULTANEOUS_QUERIES', `More than ${this.maxWaiting} queries wait already`);
+  /** Answers what gives the place back. */
+  async lease(signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
+    if (this.free > 0) {
+      this.free--;
+      return this.lend();
     }
+    if (this.line.length >= this.maxWaiting) throw busy(`More than ${this.maxWaiting} queries wait already`);
     return await new Promise((resolve, reject) => {
-      const place = { take: resolve, signal };
+      const late = (): void =>
+        place.leave(busy(`The query waited for ${this.patienceMs / 1000} s and others are still before it`));
+      const timer = setTimeout(late, this.patienceMs);
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+      };
+      const place = {
+        take: () => {
+          end();
+          resolve(this.lend());
+        },
+        leave: (error: unknown) => {
+          end();
+          this.line.splice(this.line.indexOf(place), 1);
+          reject(error);
+        },
+      };
+      const abort = (): void => place.leave(signal.reason);
+      signal.addEventListener('abort', abort);
       this.line.push(place);
-      signal?.addEventListener('abort', () => {
-        const at = this.line.indexOf(place);
-        if (at >= 0) this.line.splice(at, 1);
-        reject(signal.reason);
-      });
     });
   }
 
@@ -43,20 +60,23 @@ export class ConnectionPool {
     while (this.lent > 0) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
-  private lend(session: Session): Lease {
+  private lend(): () => void {
     this.lent++;
     let released = false;
-    return {
-      session,
-      release: () => {
-        if (released) return;
-        released = true;
-        this.lent--;
-        const next = this.line.shift();
-        if (next !== undefined) next.take(this.lend(session));
-        else this.free.push(session);
-        if (this.lent === 0) this.idle?.();
-      },
+    return () => {
+      if (released) return;
+      released = true;
+      this.lent--;
+      const next = this.line.shift();
+      if (next !== undefined) next.take();
+      else this.free++;
+      if (this.lent === 0) this.idle?.();
     };
   }
+}
+
+function busy(message: string): StagewatchError {
+  return new StagewatchError('UNAVAILABLE', `Code: 202. DB::Exception: ${message}. (TOO_MANY_SIMULTANEOUS_QUERIES)`, {
+    retryAfterMs: askAgainMs,
+  });
 }

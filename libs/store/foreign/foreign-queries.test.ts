@@ -55,6 +55,23 @@ describe('answers', () => {
     ["SELECT format('{}-{}', 'a', 'b')", 'a-b\n'],
     ['SELECT count() > 100 FROM system.settings', '1\n'],
     ["SHOW TABLES LIKE 'scalar%'", 'scalars\nscalars_raw\n'],
+    ["SHOW TABLES NOT LIKE '%s%' LIMIT 3", ''],
+    ["SHOW TABLES WHERE name LIKE 'run%' AND (1 = 1) LIMIT 1", 'runs\n'],
+    ["SHOW TABLES FROM system LIKE 'process%'", ''],
+    ["SHOW COLUMNS FROM runs_raw LIKE 'run'", 'run\tString\tNO\tPRI SOR\t\\N\t\n'],
+    ['SHOW DATABASES', 'stagewatch\nsystem\n'],
+    ["SHOW SETTINGS LIKE 'max_block_size'", 'max_block_size\tNonZeroUInt64\t65409\n'],
+    ['EXISTS no_such_table', '0\n'],
+    ['EXISTS DATABASE stagewatch', '1\n'],
+    ['DESCRIBE (SELECT 1 AS x)', 'x\tUInt8\t\t\t\t\t\n'],
+    ['SELECT * APPLY(x -> x + 1) APPLY toString FROM (SELECT 1 AS a)', '2\n'],
+    ['SELECT * APPLY(x -> x) EXCEPT a, * APPLY(x -> if(x = 1, [x, 5][2], -x)) FROM (SELECT 1 AS a, 2 AS b)', '1\t2\t5\t-2\n'],
+    ['SELECT * APPLY((x) -> (SELECT 7)) FROM (SELECT 1 AS a) WHERE 1 ORDER BY 1', '7\n'],
+    ["SELECT * APPLY(quantile(0.5)), COLUMNS('a') APPLY(sum) FROM (SELECT 1 AS a)", '1\t1\n'],
+    ['SELECT t.file, 1 AS url FROM (SELECT 1 AS file) AS t', '1\t1\n'],
+    ['SELECT sumIf(1, number > 0), countDistinct(number), uniqExactOrNull(number) FROM numbers(3)', '2\t3\t3\n'],
+    ['SELECT a, b FROM (VALUES (1, 2)) AS t(a, b)', '1\t2\n'],
+    ["SELECT CASE WHEN 1 THEN 'y' END, x::String, [1, 2][1], (1, 'z').2 FROM (SELECT 1 AS x)", 'y\t1\t1\tz\n'],
     ['EXISTS TABLE runs', '1\n'],
     ["SELECT sum(value) > 2 FROM series WHERE run = 'r1' AND step IN (SELECT number FROM numbers(5))", '1\n'],
   ])('%s', async (sql, expected) => {
@@ -127,6 +144,33 @@ describe('refuses', () => {
     ['EXISTS default.`OUT/secret.csv`', /ACCESS_DENIED/],
     ['SHOW COLUMNS FROM `OUT/secret.csv` FROM default', /ACCESS_DENIED/],
     ['SHOW TABLES FROM default', /ACCESS_DENIED/],
+    [
+      "SHOW TABLES WHERE throwIf(1, (SELECT groupArray(line)::String FROM file('OUT/secret.csv', LineAsString)))",
+      /ACCESS_DENIED/,
+    ],
+    ["SHOW TABLES LIMIT (SELECT count() FROM file('OUT/secret.csv', LineAsString))", /READONLY/],
+    ["SHOW COLUMNS FROM runs WHERE file('OUT/secret.csv') = ''", /ACCESS_DENIED/],
+    ["SHOW INDEXES FROM runs WHERE file('OUT/secret.csv') = ''", /READONLY/],
+    ["SELECT * APPLY(x -> file(x)) FROM (SELECT 'OUT/secret.csv' AS a)", /ACCESS_DENIED/],
+    ["SELECT * APPLY file FROM (SELECT 'OUT/secret.csv' AS a)", /ACCESS_DENIED/],
+    ["SELECT COLUMNS('a') APPLY(`file`) FROM (SELECT 'OUT/secret.csv' AS a)", /ACCESS_DENIED/],
+    ["SELECT * REPLACE (file(a) AS a) FROM (SELECT 'OUT/secret.csv' AS a)", /ACCESS_DENIED/],
+    ["SELECT * APPLY(x -> (SELECT x IN default.`OUT/secret.csv`)) FROM (SELECT 'secret' AS a)", /ACCESS_DENIED/],
+    ["SELECT arrayMap(file, ['OUT/secret.csv'])", /ACCESS_DENIED/],
+    ["WITH x -> file(x) AS f SELECT f('OUT/secret.csv')", /ACCESS_DENIED/],
+    ["SELECT b FROM format(CSV, 'a String, b String DEFAULT file(''OUT/secret.csv'')', '1,')", /ACCESS_DENIED/],
+    ["SELECT b FROM generateRandom('a UInt8, b String ALIAS file(''OUT/secret.csv'')') LIMIT 1", /ACCESS_DENIED/],
+    ["SELECT b FROM values('a UInt8, b String ALIAS file(''OUT/secret.csv'')', (1))", /ACCESS_DENIED/],
+    ["SELECT 1 IN format('CSV', 'a UInt8 DEFAULT length(file(''OUT/secret.csv''))', '1')", /ACCESS_DENIED/],
+    ["SELECT 1 AS a FORMAT Protobuf SETTINGS output_format_schema = 'OUT/x.proto'", /READONLY/],
+    ["SELECT 1 AS a SETTINGS max_block_size = {b:UInt64}, output_format_schema = 'OUT/x.proto' FORMAT Protobuf", /READONLY/],
+    ['SELECT 1 SETTINGS max_execution_time = DEFAULT', /READONLY/],
+    ["SELECT 1 SETTINGS rename_files_after_processing = 'x'", /READONLY/],
+    ['SELECT 1 AS `a\\nFunction b`', /control characters/],
+    ['SELECT hostName()', /ACCESS_DENIED/],
+    ['SELECT no_such_function(1)', /UNKNOWN_FUNCTION/],
+    ['DESCRIBE no_such_table', /UNKNOWN_TABLE/],
+    ['SHOW DATABASES WHERE 1', /Code: 62/],
     ["SELECT hasColumnInTable('default', 'OUT/secret.csv', 'c1')", /ACCESS_DENIED/],
     ["SELECT * FROM url('http://127.0.0.1:1/', CSV, 'a String')", /ACCESS_DENIED/],
     ["SELECT 1 WHERE 1 IN url('http://127.0.0.1:1/', CSV, 'a UInt8')", /ACCESS_DENIED/],
@@ -159,6 +203,9 @@ describe('refuses', () => {
     await expect(ask('SELECT * FROM {d:Identifier}.{t:Identifier}', { parameters })).rejects.toThrow(/ACCESS_DENIED/);
     await expect(ask('SELECT 1', { database: 'default' })).rejects.toThrow(/ACCESS_DENIED/);
     await expect(ask('SELECT * FROM processes', { database: 'system' })).rejects.toThrow(/ACCESS_DENIED/);
+    await expect(ask("SELECT 'x' IN processes", { database: 'system' })).rejects.toThrow(/ACCESS_DENIED/);
+    const names = { f: 'file', p: `${outside}/secret.csv` };
+    await expect(ask('SELECT arrayMap({f:Identifier}, [{p:String}])', { parameters: names })).rejects.toThrow(/ACCESS_DENIED/);
   });
 
   test('settings that are unknown, forbidden or written as SQL', async () => {

@@ -1,79 +1,60 @@
-import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { Session, type ChdbResult } from 'chdb';
 import { StagewatchError } from '#runtime/errors.js';
+import type { ClickHouseClient } from '../clickhouse-client.js';
+import { foreignSlots } from '../engine-process/options.js';
 import type { ForeignQuery } from '../store.js';
-import { ConnectionPool, type Lease } from './connection-pool.js';
-import { Gate, type AskEngine, type BoundValue } from './gate.js';
+import { ConnectionPool } from './connection-pool.js';
+import { Gate, type AskEngine, type BoundValue, type PassedQuery } from './gate.js';
+import { rawResult } from './raw-result.js';
 import { engineError } from './refusal.js';
 import { ResultStream } from './result-stream.js';
 
-const connections = 2;
 const maxWaiting = 64;
 const defaultMaxSeconds = 60;
-/** A query that was told to stop is told again until it does. */
-const killEveryMs = 250;
+/** Of a result that is made in one piece, and of a longer one that is handed out in parts. */
 const maxMaterializedBytes = 256 * 1024 ** 2;
-
-/**
- * What every foreign connection is bound to. `readonly = 2` and `allow_ddl = 0` are not the gate: they are the second lock
- * behind it.
- */
-const bounds =
-  'allow_ddl = 0, max_memory_usage = 2147483648, max_execution_time = 60, max_untracked_memory = 4194304, readonly = 2';
 
 /** Formats whose parts, one after the other, are the whole. The others are made in one piece. */
 const streamable =
   /^(Native|RowBinary|JSONEachRow|JSONLines|NDJSON|JSONCompactEachRow|JSONStringsEachRow|JSONCompactStringsEachRow|TSV|TSVRaw|TabSeparated|TabSeparatedRaw|CSV|Values|LineAsString|RawBLOB|MsgPack)$/;
 
-/** Answers queries of strangers, on connections of their own. */
+export interface ForeignClients {
+  /** Sees the text of strangers, and runs none of it. */
+  readonly gate: ClickHouseClient;
+  readonly foreign: ClickHouseClient;
+}
+
+/** Answers queries of strangers: a gate, a line, and bounds that the engine keeps. */
 export class ForeignQueries {
   private closed = false;
   private readonly running = new Set<AbortController>();
+  private readonly pool = new ConnectionPool(foreignSlots, maxWaiting);
 
   private constructor(
-    private readonly sessions: readonly Session[],
-    private readonly control: Session,
-    private readonly pool: ConnectionPool,
+    private readonly clients: ForeignClients,
     private readonly gate: Gate,
     private readonly database: string,
   ) {}
 
-  static async open(path: string, database: string): Promise<ForeignQueries> {
-    const sessions: Session[] = [];
-    try {
-      const open = async (): Promise<Session> => {
-        const session = new Session(path);
-        sessions.push(session);
-        await session.queryAsync(`USE ${database}`);
-        return session;
-      };
-      // The only one without bounds; it sees no text of strangers.
-      const control = await open();
-      const gateSession = await open();
-      const lent = [];
-      for (let i = 0; i < connections; i++) lent.push(await open());
-      for (const session of [gateSession, ...lent]) await session.queryAsync(`SET ${bounds}`);
-      const gate = await Gate.open(askOf(gateSession), database);
-      return new ForeignQueries(sessions, control, new ConnectionPool(lent, maxWaiting), gate, database);
-    } catch (error) {
-      for (const session of sessions) session.close();
-      throw error;
-    }
+  static async open(clients: ForeignClients, database: string): Promise<ForeignQueries> {
+    return new ForeignQueries(clients, await Gate.open(askOf(clients.gate, database), database), database);
   }
 
   async query(request: ForeignQuery): Promise<Readable> {
     if (this.closed) throw new StagewatchError('UNAVAILABLE', 'the store is closed');
-    const maxSeconds = request.maxSeconds ?? defaultMaxSeconds;
     const parameters: Readonly<Record<string, BoundValue>> = request.parameters ?? {};
     const database = request.database ?? this.database;
     const stopping = new AbortController();
-    const signal = request.signal === undefined ? stopping.signal : AbortSignal.any([request.signal, stopping.signal]);
+    const { signal } = stopping;
+    const giveUp = (): void => stopping.abort(request.signal?.reason);
+    if (request.signal?.aborted === true) giveUp();
+    request.signal?.addEventListener('abort', giveUp);
     this.running.add(stopping);
-    let lease: Lease | undefined;
+    let release: (() => void) | undefined;
     const finish = (): void => {
+      request.signal?.removeEventListener('abort', giveUp);
       this.running.delete(stopping);
-      lease?.release();
+      release?.();
     };
     try {
       const passed = await this.gate.pass({
@@ -81,12 +62,11 @@ export class ForeignQueries {
         parameters,
         settings: request.settings ?? {},
         format: request.format ?? 'TabSeparated',
-        maxSeconds,
+        maxSeconds: request.maxSeconds ?? defaultMaxSeconds,
         database,
       });
-      lease = await this.pool.lease(signal);
-      const inParts = passed.isSelect && streamable.test(passed.format);
-      const chunks = this.run(lease, { sql: passed.sql, parameters, database, inParts }, signal);
+      release = await this.pool.lease(signal);
+      const chunks = this.run(passed, parameters, database, signal);
       // The first part is awaited here, so that a query that fails at once fails before anything was answered.
       const first = await chunks.next();
       return new ResultStream(first, chunks, { stop: () => stopping.abort(), finish });
@@ -101,73 +81,37 @@ export class ForeignQueries {
     this.closed = true;
     for (const query of this.running) query.abort(new StagewatchError('UNAVAILABLE', 'the store is closed'));
     await this.pool.drained();
-    for (const session of this.sessions) session.close();
   }
 
-  private async *run({ session }: Lease, plan: Plan, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { parameters, database } = plan;
-    const bound = Object.keys(parameters).length > 0;
-    const mark = randomUUID();
-    const sql = `${plan.sql}, log_comment = '${mark}'`;
-    const endKilling = this.killOnAbort(mark, signal);
-    // The connection serves one query at a time, so its current database is this query's until it is set back.
-    if (database !== this.database) await session.queryAsync(`USE ${database}`);
-    try {
-      if (plan.inParts) {
-        const stream = bound ? session.queryStreamBind(sql, parameters, { signal }) : session.queryStream(sql, { signal });
-        for await (const chunk of stream) yield chunk.raw();
-      } else {
-        const whole = `${sql}, max_result_bytes = ${maxMaterializedBytes}`;
-        yield await wholeResult(session, bound ? session.queryBindAsync(whole, parameters) : session.queryAsync(whole));
-      }
-    } finally {
-      endKilling();
-      if (database !== this.database) await session.queryAsync(`USE ${this.database}`);
-    }
-  }
-
-  /** The driver gives a query up between two parts of its result at best; the engine itself ends it at once. */
-  private killOnAbort(mark: string, signal: AbortSignal): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    const kill = (): void => {
-      const sql = `KILL QUERY WHERE Settings['log_comment'] = '${mark}' ASYNC`;
-      void this.control.queryAsync(sql).catch(() => undefined);
-    };
-    const begin = (): void => {
-      kill();
-      timer = setInterval(kill, killEveryMs);
-    };
-    if (signal.aborted) begin();
-    else signal.addEventListener('abort', begin, { once: true });
-    return () => {
-      signal.removeEventListener('abort', begin);
-      clearInterval(timer);
-    };
+  /** A request that is given up ends its query in the engine. */
+  private run(
+    passed: PassedQuery,
+    parameters: Readonly<Record<string, BoundValue>>,
+    database: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void> {
+    const inParts = passed.isSelect && streamable.test(passed.format);
+    return rawResult(this.clients.foreign, {
+      sql: passed.sql,
+      parameters,
+      settings: {
+        database,
+        default_format: passed.format as 'JSON',
+        wait_end_of_query: inParts ? 0 : 1,
+        ...(inParts ? {} : { max_result_bytes: String(maxMaterializedBytes) }),
+      },
+      signal,
+    });
   }
 }
 
-function askOf(session: Session): AskEngine {
-  const options = { format: 'TSVRaw' };
+function askOf(client: ClickHouseClient, database: string): AskEngine {
   return async (sql, parameters) => {
-    const bound = Object.keys(parameters).length > 0;
-    const answer = await (bound ? session.queryBindAsync(sql, parameters, options) : session.queryAsync(sql, options));
-    return answer.text();
+    const parts: Uint8Array[] = [];
+    // Never aborted: the gate asks short things, which the engine bounds.
+    const { signal } = new AbortController();
+    const settings = { database, default_format: 'TSVRaw' as 'JSON', wait_end_of_query: 1 } as const;
+    for await (const part of rawResult(client, { sql, parameters, settings, signal })) parts.push(part);
+    return Buffer.concat(parts).toString('utf8');
   };
-}
-
-/** What a query had written when it failed, the engine hands to the next one on its connection: it is thrown away here. */
-async function wholeResult(session: Session, result: Promise<ChdbResult>): Promise<Uint8Array> {
-  try {
-    return (await result).bytes();
-  } catch (error) {
-    await session.queryAsync('SELECT 1');
-    throw error;
-  }
-}
-
-interface Plan {
-  readonly sql: string;
-  readonly parameters: Readonly<Record<string, BoundValue>>;
-  readonly database: string;
-  readonly inParts: boolean;
 }

@@ -1,7 +1,11 @@
+import { FunctionRules } from './functions.js';
 import { engineError, refusal } from './refusal.js';
+import type { ServedTables } from './served.js';
 import { SettingsRules } from './settings.js';
+import { describedQuery, literal, rewriteStatement, type TableName } from './statements.js';
 import { checkTree } from './syntax-tree.js';
-import { settingsClauses, tokenize, type Token } from './tokens.js';
+import { nameOf, settingsClauses, tokenize, type Token } from './tokens.js';
+import { readTransformers } from './transformers.js';
 
 const maxQueryBytes = 256 * 1024;
 
@@ -27,11 +31,15 @@ export interface PassedQuery {
   readonly isSelect: boolean;
 }
 
-/** Lets one statement through that only reads, and only what it may read. */
+/**
+ * Lets one statement through that only reads, and only what it may read. Allowed is what is known: kinds of nodes,
+ * functions, settings, tables; whatever cannot be named is refused.
+ */
 export class Gate {
   private constructor(
     private readonly askEngine: AskEngine,
     private readonly settings: SettingsRules,
+    private readonly functions: FunctionRules,
     private readonly tableFunctions: ReadonlySet<string>,
     private readonly formats: ReadonlySet<string>,
     private readonly databases: ReadonlySet<string>,
@@ -43,6 +51,7 @@ export class Gate {
     return new Gate(
       askEngine,
       new SettingsRules(new Set(await names('SELECT name FROM system.settings'))),
+      await FunctionRules.load(askEngine),
       new Set(await names('SELECT lower(name) FROM system.table_functions')),
       new Set(await names('SELECT name FROM system.formats WHERE is_output')),
       new Set([database, 'system', 'information_schema', 'INFORMATION_SCHEMA']),
@@ -50,7 +59,6 @@ export class Gate {
   }
 
   async pass(request: GateRequest): Promise<PassedQuery> {
-    const { parameters, maxSeconds } = request;
     if (Buffer.byteLength(request.sql) > maxQueryBytes) {
       throw refusal('QUERY_IS_TOO_LARGE', `A query may have ${maxQueryBytes} bytes`);
     }
@@ -58,23 +66,82 @@ export class Gate {
     if (!this.databases.has(request.database)) {
       throw refusal('ACCESS_DENIED', `Database '${request.database.slice(0, 100)}' is not served here`);
     }
-    const text = (await this.ask('SELECT formatQuerySingleLine({q:String})', { q: request.sql })).replace(/\n$/, '');
-    const tokens = tokenize(text);
-    checkWords(tokens);
-    for (const clause of settingsClauses(tokens)) {
-      for (const { name, value } of clause.settings) this.settings.checkInside(name, value, maxSeconds);
-    }
-    const tree = await this.ask(`EXPLAIN AST ${text}`, parameters);
-    checkTree(tree, {
-      tableFunctions: this.tableFunctions,
-      databases: this.databases,
-      database: request.database,
-    });
-    const { body, format, settings } = cutOutput(text, tokens);
+    const text = await this.format(request.sql);
+    const { body, format, settings } = cutOutput(text, tokenize(text));
     const asked = format ?? request.format;
     if (!this.formats.has(asked)) throw refusal('UNKNOWN_FORMAT', `Unknown format ${asked.slice(0, 100)}`);
-    const list = this.settings.render({ ...request.settings, ...settings }, maxSeconds);
-    return { sql: `${body} FORMAT ${asked} SETTINGS ${list}`, format: asked, isSelect: tree.startsWith('Select') };
+    const query = await this.readable(body, request);
+    const list = this.settings.render({ ...request.settings, ...settings }, request.maxSeconds);
+    return { sql: `${query.sql} FORMAT ${asked} SETTINGS ${list}`, format: asked, isSelect: query.isSelect };
+  }
+
+  /** The statement as a query that was looked at from all sides. */
+  private async readable(body: string, request: GateRequest): Promise<{ readonly sql: string; readonly isSelect: boolean }> {
+    const tokens = tokenize(body);
+    const served: ServedTables = { databases: this.databases, database: request.database };
+    const described = describedQuery(body, tokens);
+    if (described !== undefined) {
+      const inner = await this.format(described);
+      await this.check(inner, request);
+      return { sql: `DESCRIBE TABLE (${inner})`, isSelect: false };
+    }
+    const rewritten = rewriteStatement(body, tokens, served);
+    if (rewritten?.table !== undefined) await this.checkExists(rewritten.table);
+    const sql = rewritten === undefined ? body : await this.format(rewritten.sql);
+    const tree = await this.check(sql, request);
+    return { sql, isSelect: tree.startsWith('Select') };
+  }
+
+  /** Throws unless the query only reads; its syntax tree. */
+  private async check(text: string, request: GateRequest): Promise<string> {
+    const tokens = tokenize(text);
+    this.checkTokens(tokens);
+    for (const clause of settingsClauses(tokens)) {
+      for (const { name, value } of clause.settings) this.settings.checkInside(name, value, request.maxSeconds);
+    }
+    const { count, hidden } = readTransformers(text, tokens, this.functions);
+    const rules = {
+      tableFunctions: this.tableFunctions,
+      functions: this.functions,
+      databases: this.databases,
+      database: request.database,
+    };
+    const tree = await this.ask(`EXPLAIN AST ${text}`, request.parameters);
+    let { hiddenParts } = checkTree(tree, rules);
+    for (const part of hidden) {
+      hiddenParts += checkTree(await this.ask(`EXPLAIN AST ${part}`, request.parameters), rules).hiddenParts;
+    }
+    // Had the tree hidden something that was not found in the text, it would have gone unseen.
+    if (hiddenParts !== count) throw refusal('ACCESS_DENIED', 'The APPLY of this query cannot be read; write it without');
+    return tree;
+  }
+
+  /** The second look, at the text alone: names that may not be called, wherever they stand as a call. */
+  private checkTokens(tokens: readonly Token[]): void {
+    for (const [i, token] of tokens.entries()) {
+      if (token.kind === 'word' && token.text.toUpperCase() === 'OUTFILE') {
+        throw refusal('READONLY', 'INTO OUTFILE is not available through this read-only interface');
+      }
+      // A line break in a name would be read as a line of the tree.
+      if (token.kind === 'quoted' && /\\[^\\`"']/.test(token.text)) {
+        throw refusal('BAD_ARGUMENTS', 'A name may not contain control characters');
+      }
+      const name = tokens[i + 1]?.text === '(' ? nameOf(token) : undefined;
+      if (name !== undefined && this.functions.refuses(name)) {
+        throw refusal('ACCESS_DENIED', `Function '${name.slice(0, 100)}' is not available through this read-only interface`);
+      }
+    }
+  }
+
+  private async checkExists({ database, table }: TableName): Promise<void> {
+    const where = `database = ${literal(database)} AND name = ${literal(table)}`;
+    if ((await this.ask(`SELECT count() FROM system.tables WHERE ${where}`, {})).trim() !== '0') return;
+    throw refusal('UNKNOWN_TABLE', `Table ${database}.${table.slice(0, 100)} does not exist`);
+  }
+
+  /** The statement as the engine understood it: one, and without comments. */
+  private async format(sql: string): Promise<string> {
+    return (await this.ask('SELECT formatQuerySingleLine({q:String})', { q: sql })).replace(/\n$/, '');
   }
 
   private async ask(sql: string, parameters: Readonly<Record<string, BoundValue>>): Promise<string> {
@@ -82,20 +149,6 @@ export class Gate {
       return await this.askEngine(sql, parameters);
     } catch (error) {
       throw engineError(error);
-    }
-  }
-}
-
-/** What the syntax tree does not show. */
-function checkWords(tokens: readonly Token[]): void {
-  const isSelect = /^(SELECT|WITH|\()$/.test(tokens[0]?.text ?? '');
-  for (const token of tokens) {
-    if (token.kind === 'word' && token.text.toUpperCase() === 'OUTFILE') {
-      throw refusal('READONLY', 'INTO OUTFILE is not available through this read-only interface');
-    }
-    // `SHOW COLUMNS … FROM default` has no table in its tree; `default` shows the files of this machine as tables.
-    if (!isSelect && /^[`"]?default[`"]?$/.test(token.text)) {
-      throw refusal('ACCESS_DENIED', "Database 'default' is not served here");
     }
   }
 }

@@ -3,6 +3,8 @@ import { StagewatchError } from '#runtime/errors.js';
 /** Errors of foreign queries read as ClickHouse writes them: its clients look for the number in the text. */
 const kinds = {
   BAD_ARGUMENTS: { number: 36, code: 'INVALID_ARGUMENT' },
+  UNKNOWN_FUNCTION: { number: 46, code: 'INVALID_ARGUMENT' },
+  UNKNOWN_TABLE: { number: 60, code: 'INVALID_ARGUMENT' },
   UNKNOWN_FORMAT: { number: 73, code: 'INVALID_ARGUMENT' },
   UNKNOWN_SETTING: { number: 115, code: 'INVALID_ARGUMENT' },
   TIMEOUT_EXCEEDED: { number: 159, code: 'INVALID_ARGUMENT' },

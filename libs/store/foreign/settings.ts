@@ -1,25 +1,34 @@
 import { refusal } from './refusal.js';
 
 /**
- * Settings that a foreign query may not touch: what lifts the bounds of its connection, reaches outside, reads a file
- * by name, changes the language, or is of no use to a reader.
+ * Settings that a foreign query may bring: those that say what an answer means, how it is made and how it is written, and
+ * bounds that can only become tighter. All others lift a bound, reach outside, write a file or change the language; a
+ * setting that a new engine brings is refused until it is named here.
  */
-const refused =
-  /^(readonly|allow_ddl|allow_introspection_functions|dialect|.*_dialect|implicit_.*|max_memory_usage.*|max_untracked_memory|memory_.*|.*overcommit.*|max_concurrent_.*|priority|workload|.*_overflow_mode|timeout_.*|format_schema.*|format_template_.*|format_avro_schema_.*|format_protobuf_.*|.*_path|.*_path_.*|s3_.*|azure_.*|hdfs_.*|gcs_.*|url_.*|http_.*|remote_.*|distributed_.*|hedged_.*|engine_.*|storage_.*|ai_.*|insert_.*|async_insert.*|wait_for_async_insert.*|log_.*|send_logs_.*|opentelemetry_.*|profile|cluster_.*|filesystem_cache.*|backup_.*|restore_.*|user_defined_.*|extract_key_value_.*|external_storage_.*|kafka_.*|rabbitmq_.*|query_profiler_.*|trace_.*|metrics_perf_.*|use_query_cache|query_cache_.*|max_rows_to_transfer|temporary_.*|additional_.*|allow_.*|enable_.*_table_function.*)$/;
+const allowed = oneOf(String.raw`
+  output_format_\w+ input_format_\w+ format_(csv|tsv|custom|json|binary|regexp)_\w+ date_time_\w+
+  bool_(true|false)_representation interval_output_format session_timezone use_client_time_zone extremes totals_\w+
+  low_cardinality_\w+ exact_rows_before_limit rows_before_aggregation describe_\w+ mysql_map_\w+
 
-/** Exceptions to the patterns above that clients do send and that only change how a result is made or written. */
-const allowed = new Set([
-  'allow_experimental_analyzer',
-  'enable_analyzer',
-  'result_overflow_mode',
-  'read_overflow_mode',
-  'group_by_overflow_mode',
-  'sort_overflow_mode',
-  'timeout_before_checking_execution_speed',
-  'log_comment',
-  'log_queries',
-  'output_format_parquet_compliant_nested_types',
-]);
+  max_(block_size|threads|final_threads|execution_time|result_\w+|rows_\w+|columns_to_read|query_size|ast_\w+)
+  max_(expanded_ast_elements|subquery_depth|estimated_execution_time|execution_speed\w*|joined_\w+)
+  max_bytes_(to|in)_\w+ min_execution_speed\w* timeout_before_checking_execution_speed
+  (result|read|group_by|sort|join|distinct|set)_overflow_mode preferred_\w+_bytes limit offset
+
+  (allow_experimental|enable)_analyzer join_\w+ joined_\w+ any_join_\w+ partial_merge_join\w* group_by_\w+
+  prefer_column_name_to_alias enable_(positional_arguments\w*|extended_results_\w+|unaligned_array_join)
+  (union|except|intersect)_default_mode transform_null_in aggregate_functions_\w+ empty_result_\w+ asterisk_include_\w+
+  final decimal_check_overflow cast_\w+ count_distinct_implementation formatdatetime_\w+ parsedatetime_\w+ splitby_\w+
+  function_\w+_has_\w+ least_greatest_\w+ data_type_default_nullable validate_polygons regexp_max_matches_per_row
+
+  optimize_\w+ query_plan_\w+ compile_\w+ use_(skip_indexes\w*|uncompressed_cache|index_for_in_\w+)
+  (force|ignore)_(primary_key|index_by_date|data_skipping_indices) do_not_merge_across_partitions_select_final
+  enable_(optimize_predicate_expression\w*|scalar_subquery_optimization|early_constant_folding) short_circuit_\w+
+  (connect|receive|send)_timeout interactive_delay load_balancing log_comment log_queries send_profile_events
+`);
+
+/** What the patterns above would let through although it names a file or a server. */
+const refused = oneOf(String.raw`output_format_schema \w+_path \w+_file(_\w+)? output_format_avro_confluent_\w+`);
 
 const name = /^[a-z][a-z0-9_]*$/;
 const maxThreads = 8;
@@ -31,7 +40,7 @@ export class SettingsRules {
   check(setting: string): void {
     if (!name.test(setting) || !this.known.has(setting))
       throw refusal('UNKNOWN_SETTING', `Unknown setting '${setting.slice(0, 100)}'`);
-    if (refused.test(setting) && !allowed.has(setting)) {
+    if (!allowed.test(setting) || refused.test(setting)) {
       throw refusal('READONLY', `Setting '${setting}' may not be changed through this read-only interface`);
     }
   }
@@ -65,4 +74,8 @@ function bounded(setting: string, value: string, maxSeconds: number): string {
 
 function literal(value: string): string {
   return /^-?\d+(\.\d+)?$/.test(value) ? value : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+function oneOf(patterns: string): RegExp {
+  return new RegExp(`^(${patterns.trim().split(/\s+/).join('|')})$`);
 }

@@ -1,4 +1,6 @@
+import type { FunctionRules } from './functions.js';
 import { refusal } from './refusal.js';
+import { checkTable, systemTables } from './served.js';
 
 /** One line of `EXPLAIN AST`: the indentation is the depth. */
 interface Node {
@@ -6,59 +8,62 @@ interface Node {
   readonly text: string;
 }
 
-/** Table functions that make rows out of nothing or out of a subquery; all others reach outside. */
-export const harmlessTableFunctions: ReadonlySet<string> = new Set(
-  'numbers numbers_mt zeros zeros_mt generateseries generate_series generaterandom primes values view null format'.split(' '),
+/**
+ * Table functions that make rows out of nothing or out of a subquery; all others reach outside. Those that take the
+ * structure of a table as text (`format`, `values`, `generateRandom`, `null`) are not among them: a column in that text may
+ * have a default, which is an expression that no tree shows.
+ */
+const harmlessTableFunctions: ReadonlySet<string> = new Set(
+  'numbers numbers_mt zeros zeros_mt generateseries generate_series primes sqlstandardvalues view'.split(' '),
 );
 
-/** Functions that read files or dictionaries, ask the network, or look into the process. */
-const refusedFunctions =
-  /^(file|joinget.*|dict.*|reversednsquery|catboostevaluate|addressto.*|demangle|ai[a-z]+|hascolumnintable|evalmlmethod|getserversetting|getserverport|getmacro)$/;
-
-const statements =
-  /^(SelectWithUnionQuery|SelectQuery|SelectIntersectExceptQuery|ShowTables|ShowColumns|ShowIndexes|ShowSetting|ShowFunctions|ShowEngineQuery|ShowCreate\w*Query|Exists\w*Query|DescribeQuery|DescribeTableQuery)\b/;
-
-/** Tables of `system` that clients look at; the rest tells of other people's queries and of the machine. */
-const systemTables: ReadonlySet<string> = new Set(
+/** Every kind of node that a query for reading is made of. One that is not known may hide what it holds. */
+const knownNodes: ReadonlySet<string> = new Set(
   (
-    'one numbers numbers_mt zeros zeros_mt primes settings merge_tree_settings settings_profiles tables columns databases ' +
-    'functions table_functions aggregate_function_combinators formats table_engines data_type_families keywords collations ' +
-    'codecs completions documentation build_options licenses contributors time_zones data_skipping_indices parts ' +
-    'parts_columns macros dictionaries clusters roles'
+    'ArrayJoin Asterisk ColumnsApplyTransformer ColumnsExceptTransformer ColumnsListMatcher ColumnsRegexpMatcher ' +
+    'ColumnsReplaceTransformer ColumnsReplaceTransformer::Replacement ColumnsTransformerList DataType ExpressionList ' +
+    'Function Identifier InterpolateElement Literal NameTypePair OrderByElement QualifiedAsterisk ' +
+    'QualifiedColumnsListMatcher QualifiedColumnsRegexpMatcher QueryParameter SampleRatio SelectIntersectExceptQuery ' +
+    'SelectQuery SelectWithUnionQuery Set Subquery TableExpression TableIdentifier TableJoin TablesInSelectQuery ' +
+    'TablesInSelectQueryElement WindowDefinition WindowListElement WithElement'
   ).split(' '),
 );
+
+const selects = /^(SelectWithUnionQuery|SelectQuery|SelectIntersectExceptQuery)\b/;
+
+/** Functions whose right side is a table, though the tree calls it an identifier or a function. */
+const membership = /^(global)?(not)?(null)?in(ignoreset)?$/;
 
 export interface TreeRules {
   /** All table functions of the engine, lower case. */
   readonly tableFunctions: ReadonlySet<string>;
+  readonly functions: FunctionRules;
   readonly databases: ReadonlySet<string>;
   /** Where an unqualified table lies. */
   readonly database: string;
 }
 
-/** Throws when the tree is of a statement that does more than read the tables it may read. */
-export function checkTree(tree: string, rules: TreeRules): void {
+/** Throws when the tree is of a statement that does more than read the tables it may read; counts what the tree hides. */
+export function checkTree(tree: string, rules: TreeRules): { readonly hiddenParts: number } {
   const nodes = tree
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map(toNode);
   checkStatement(nodes);
-  for (const [i, node] of nodes.entries()) {
-    const fn = /^Function (\S+)/.exec(node.text)?.[1]?.toLowerCase();
-    if (fn !== undefined) {
-      const above = nodes[i - 1];
-      const isTable = above !== undefined && above.depth === node.depth - 1 && above.text.startsWith('TableExpression');
-      const reaches = isTable || rules.tableFunctions.has(fn);
-      if ((reaches && !harmlessTableFunctions.has(fn)) || refusedFunctions.test(fn)) {
-        throw refusal('ACCESS_DENIED', `Function '${fn.slice(0, 100)}' is not available through this read-only interface`);
-      }
-    }
-    const table = /^TableIdentifier (.*?)(?: \(alias .*\))?$/s.exec(node.text)?.[1];
-    if (table !== undefined) checkTable(table, rules);
-    // A name on the right of IN is a table too, though the tree calls it an identifier.
-    const name = /^Identifier (.*?)(?: \(alias .*\))?$/s.exec(node.text)?.[1];
-    if (name !== undefined) checkName(name);
+  const path: Place[] = [];
+  for (const node of nodes) {
+    const before = path[node.depth];
+    path.length = node.depth;
+    path.push({ node, index: before === undefined ? 0 : before.index + 1 });
+    checkNode(path, rules);
   }
+  return { hiddenParts: nodes.filter((node) => node.text.startsWith('ColumnsApplyTransformer')).length };
+}
+
+/** A node with its place among its siblings. */
+interface Place {
+  readonly node: Node;
+  readonly index: number;
 }
 
 function toNode(line: string): Node {
@@ -71,28 +76,57 @@ function checkStatement(nodes: readonly Node[]): void {
   const explained = nodes.filter((node) => node.depth === 1 && !/^(Set|Identifier)\b/.test(node.text));
   const isRead = top.startsWith('Explain ')
     ? explained.length > 0 && explained.every((node) => node.text.startsWith('SelectWithUnionQuery'))
-    : statements.test(top);
+    : selects.test(top);
   if (!isRead) throw refusal('READONLY', 'Only SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN SELECT are answered here');
 }
 
-function checkTable(table: string, rules: TreeRules): void {
-  const dot = table.indexOf('.');
-  const [database, name] = dot < 0 ? [rules.database, table] : [table.slice(0, dot), table.slice(dot + 1)];
-  if (!rules.databases.has(database)) throw refusal('ACCESS_DENIED', `Database '${database.slice(0, 100)}' is not served here`);
-  // An unqualified name may also be that of a common table expression.
-  if (database === 'system' && dot >= 0 && !systemTables.has(name)) {
-    throw refusal('ACCESS_DENIED', `Table 'system.${name.slice(0, 100)}' is not served here`);
+function checkNode(path: readonly Place[], rules: TreeRules): void {
+  const { text, depth } = path.at(-1)!.node;
+  const kind = /^\S+/.exec(text)?.[0] ?? '';
+  if (!knownNodes.has(kind) && !(depth === 0 && kind === 'Explain')) {
+    throw refusal('ACCESS_DENIED', `'${kind.slice(0, 60)}' is not understood by this read-only interface`);
   }
-  if (database === 'system' && dot < 0 && !systemTables.has(name) && rules.database === 'system') {
-    throw refusal('ACCESS_DENIED', `Table 'system.${name.slice(0, 100)}' is not served here`);
-  }
+  const inTablePlace = path.at(-2)?.node.text.startsWith('TableExpression') === true || isRightOfIn(path);
+  const called = /^Function (\S+)/.exec(text)?.[1];
+  if (called !== undefined) checkFunction(called, inTablePlace, rules);
+  const table = /^TableIdentifier (.*?)(?: \(alias .*\))?$/s.exec(text)?.[1];
+  if (table !== undefined) checkTable(table, rules);
+  const name = /^Identifier (.*?)(?: \(alias .*\))?$/s.exec(text)?.[1];
+  if (name === undefined) return;
+  checkName(name, rules);
+  // Of a qualified name `checkName` knows the databases; it may as well be that of a column.
+  if (inTablePlace && !name.includes('.')) checkTable(name, rules);
 }
 
-/** The engine's `default` database shows the files of this machine as tables. */
-function checkName(name: string): void {
+function isRightOfIn(path: readonly Place[]): boolean {
+  const caller = /^Function (\S+)/.exec(path.at(-3)?.node.text ?? '')?.[1];
+  return caller !== undefined && membership.test(caller.toLowerCase()) && path.at(-1)!.index === 1;
+}
+
+function checkFunction(name: string, isTable: boolean, { tableFunctions, functions }: TreeRules): void {
+  const lower = name.toLowerCase();
+  if (isTable && tableFunctions.has(lower)) {
+    if (harmlessTableFunctions.has(lower)) return;
+  } else if (functions.allows(name)) {
+    return;
+  } else if (!functions.refuses(name) && !tableFunctions.has(lower)) {
+    throw refusal('UNKNOWN_FUNCTION', `Unknown function '${name.slice(0, 100)}'`);
+  }
+  throw refusal('ACCESS_DENIED', `Function '${name.slice(0, 100)}' is not available through this read-only interface`);
+}
+
+/** A name on the right of IN is a table too, and a bare name handed to a function may be that of another function. */
+function checkName(name: string, { functions }: TreeRules): void {
+  // The engine's `default` database shows the files of this machine as tables.
   if (name === 'default' || name.startsWith('default.')) throw refusal('ACCESS_DENIED', "Database 'default' is not served here");
   const table = /^system\.([^.]+)/.exec(name)?.[1];
   if (table !== undefined && !systemTables.has(table)) {
     throw refusal('ACCESS_DENIED', `Table 'system.${table.slice(0, 100)}' is not served here`);
+  }
+  if (functions.refuses(name)) {
+    throw refusal(
+      'ACCESS_DENIED',
+      `'${name.slice(0, 100)}' is the name of a function that is not available here; a column of that name is reached by its table's name, as in t.${name.slice(0, 100)}`,
+    );
   }
 }

@@ -1,3 +1,5 @@
+import { refusal } from './refusal.js';
+
 /**
  * Tokens of a query as the engine's formatter prints it: comments are gone, keywords are upper case, strings and quoted
  * names escape with backslashes.
@@ -19,39 +21,68 @@ export function tokenize(sql: string): readonly Token[] {
   }));
 }
 
-/** `name = value` of every SETTINGS clause, with the place of the clause; undefined when one cannot be read. */
+/** The name that a word or a quoted word stands for; undefined for anything else. */
+export function nameOf(token: Token | undefined): string | undefined {
+  if (token?.kind === 'word') return token.text;
+  if (token?.kind !== 'quoted') return undefined;
+  return token.text
+    .slice(1, -1)
+    .replaceAll(/\\(.)|(["`])\2/gs, (_, escaped?: string, doubled?: string) => escaped ?? doubled ?? '');
+}
+
+/** The place of the bracket that closes the one at `open`; the length of the list when there is none. */
+export function closing(tokens: readonly Token[], open: number): number {
+  let depth = 0;
+  for (let i = open; i < tokens.length; i++) {
+    const token = tokens[i]!;
+    if (token.kind !== 'other') continue;
+    if (/[([{]/.test(token.text)) depth++;
+    if (/[)\]}]/.test(token.text) && --depth === 0) return i;
+  }
+  return tokens.length;
+}
+
+/** `name = value` of every SETTINGS clause, with the place of the clause. */
 export interface SettingsClause {
   readonly at: number;
   readonly settings: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** Throws for a clause that cannot be read to its end: what follows in it would go unchecked. */
 export function settingsClauses(tokens: readonly Token[]): readonly SettingsClause[] {
   const clauses: SettingsClause[] = [];
   for (let i = 0; i < tokens.length; i++) {
-    if (tokens[i]?.text !== 'SETTINGS' || tokens[i + 1]?.kind !== 'word' || tokens[i + 2]?.text !== '=') continue;
+    if (tokens[i]!.kind !== 'word' || tokens[i]!.text !== 'SETTINGS') continue;
     const settings: { name: string; value: string }[] = [];
     let next = i + 1;
-    while (tokens[next]?.kind === 'word' && tokens[next + 1]?.text === '=') {
-      const name = tokens[next]!.text;
-      next += 2;
-      // A value is a literal, with a sign or a fraction at most; what follows is a comma, or the end of the clause.
-      const from = next;
-      while (
-        tokens[next] !== undefined &&
-        (next === from || /^[-.]$/.test(tokens[next]!.text) || /^[-.]$/.test(tokens[next - 1]!.text))
-      )
-        next++;
-      settings.push({
-        name,
-        value: tokens
-          .slice(from, next)
-          .map((t) => t.text)
-          .join(''),
-      });
-      if (tokens[next]?.text !== ',') break;
-      next++;
-    }
+    do {
+      const name = nameOf(tokens[next]);
+      if (name === undefined || tokens[next + 1]?.text !== '=') throw unreadable();
+      const { value, end } = literalAt(tokens, next + 2);
+      settings.push({ name, value });
+      next = end + 1;
+    } while (tokens[next - 1]?.text === ',');
+    const after = tokens[next - 1];
+    if (after !== undefined && after.text !== ')' && after.kind !== 'word') throw unreadable();
     clauses.push({ at: tokens[i]!.at, settings });
+    i = next - 2;
   }
   return clauses;
+}
+
+/** A value is a string, a number with a sign and a fraction at most, or a word such as `true`. */
+function literalAt(tokens: readonly Token[], from: number): { readonly value: string; readonly end: number } {
+  let end = from;
+  while (tokens[end] !== undefined && (end === from || /^[-.]$/.test(tokens[end]!.text) || /^[-.]$/.test(tokens[end - 1]!.text)))
+    end++;
+  const value = tokens
+    .slice(from, end)
+    .map((token) => token.text)
+    .join('');
+  if (tokens[from]?.kind !== 'string' && !/^(-?[\p{L}\p{N}_]+(\.\p{N}+)?([eE]-\p{N}+)?)$/u.test(value)) throw unreadable();
+  return { value, end };
+}
+
+function unreadable(): Error {
+  return refusal('READONLY', 'A SETTINGS clause must be a list of name = literal');
 }

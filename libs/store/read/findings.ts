@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { FindingRow } from '../rows.js';
 
 /** By step, then by time; the identity settles the rest, so that the order never changes between two readings. */

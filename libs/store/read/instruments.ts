@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { InstrumentRow } from '../rows.js';
 
 export async function readInstruments(reader: Reader, run: string, attempt: number): Promise<readonly InstrumentRow[]> {

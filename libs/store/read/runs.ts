@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { RunRow } from '../rows.js';
 
 const columns = `run, name, project, framework, attempt, status, stage, stage_detail, step, planned_steps,

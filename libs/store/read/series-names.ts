@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import type { SeriesName } from '../store.js';
 
 export async function readSeriesNames(reader: Reader, run: string): Promise<readonly SeriesName[]> {

@@ -1,4 +1,4 @@
-import type { Reader } from '../chdb-client.js';
+import type { Reader } from '../clickhouse-client.js';
 import { readFloat } from '../numbers.js';
 import type { SeriesPoints, SeriesQuery } from '../store.js';
 

@@ -17,7 +17,7 @@ export async function openDoor(options: { readonly token?: string; readonly stor
   const store = (options.store ?? temporary?.store)!;
   const door = createClickHouseDoor({
     store,
-    config: { host: '127.0.0.1', ports: { grpc: 0, http: 0, clickhouse: 0 }, token: options.token },
+    config: { host: '127.0.0.1', ports: { grpc: 0, http: 0, clickhouse: 0 }, token: options.token, publicUrl: undefined },
     logger: createLogger({ level: 'silent' }),
     metrics: new Metrics(),
   });

@@ -5,6 +5,7 @@ import type {
   RunsAnswer,
   SeriesAnswer,
   SeriesNamesAnswer,
+  SessionAnswer,
 } from '#dashboard/events/http.js';
 
 /** A refusal with the stable code of the service; `code` is empty when something else answered. */
@@ -50,6 +51,14 @@ export class Api {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(request)) if (value !== undefined) query.set(key, String(value));
     return this.get(`${runPath(run)}/series?${query.toString()}`);
+  }
+
+  /** Whether this browser has a session that it may end. */
+  async hasSession(): Promise<boolean> {
+    return (await this.get<SessionAnswer>('/api/session')).session;
+  }
+  logOut(): Promise<unknown> {
+    return this.send('/api/session', { method: 'DELETE' });
   }
 
   get<T>(path: string): Promise<T> {

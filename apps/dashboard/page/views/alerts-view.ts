@@ -164,7 +164,11 @@ function deliveryRow(one: AlertDeliveryBody): HTMLElement {
     h('td', {}, h('span', { class: 'badge', 'data-state': one.state }, one.state)),
     h('td', {}, one.ruleName),
     h('td', {}, h('a', { href: `/runs/${one.run}` }, one.runName || one.run)),
-    h('td', {}, ...one.findings.map(({ text }) => h('div', {}, text))),
+    h(
+      'td',
+      {},
+      one.findings.map(({ text }) => h('div', {}, text)),
+    ),
     h(
       'td',
       {},
@@ -181,7 +185,15 @@ function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElem
   return h(
     'table',
     {},
-    h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', {}, ...rows),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        heads.map((head) => h('th', { scope: 'col' }, head)),
+      ),
+    ),
+    h('tbody', {}, rows),
   );
 }

@@ -36,7 +36,7 @@ export class RunHead {
           h('span', { class: 'muted' }, `seen ${seen}`),
         ),
       ),
-      h('dl', { class: 'facts' }, ...facts(run, rate)),
+      h('dl', { class: 'facts' }, facts(run, rate)),
     );
   }
 }

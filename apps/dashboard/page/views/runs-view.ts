@@ -6,6 +6,7 @@ import { RunsWatch } from '../live/runs-watch.js';
 import type { LiveSocket, LiveState } from '../live/subscription.js';
 import type { RunsModel } from '../model/runs-model.js';
 import { stageName } from '../stages.js';
+import { DeadLettersPanel } from './dead-letters-panel.js';
 import { emptyState } from './empty-state.js';
 import { measuringNote, stageChip, statusBadge } from './parts.js';
 import { Sparks } from './sparks.js';
@@ -30,6 +31,7 @@ export class RunsView implements View {
   readonly element: HTMLElement;
   private readonly watch: RunsWatch;
   private readonly sparks: Sparks;
+  private readonly deadLetters: DeadLettersPanel;
   private readonly rows = new Map<string, Row>();
   private readonly list = h('div', { class: 'runs', role: 'list' });
   private readonly count = h('span', { class: 'muted', role: 'status' });
@@ -47,10 +49,12 @@ export class RunsView implements View {
       'aria-label': 'Filter runs',
       oninput: () => this.draw(),
     });
+    this.deadLetters = new DeadLettersPanel(api);
     this.element = h(
       'main',
       { class: 'page runs-page' },
       h('div', { class: 'page-head' }, h('h1', {}, 'Runs'), this.count, this.filter),
+      this.deadLetters.element,
       this.body,
     );
     this.sparks = new Sparks(api);
@@ -69,6 +73,7 @@ export class RunsView implements View {
   close(): void {
     this.watch.close();
     this.sparks.close();
+    this.deadLetters.close();
     clearInterval(this.clock);
     cancelAnimationFrame(this.frame);
   }
@@ -170,7 +175,11 @@ function newRow(run: string): Row {
 
 function columnHeads(): HTMLElement {
   const heads = ['Run', 'Stage', 'Step', 'Loss', 'Status', 'Last seen'];
-  return h('div', { class: 'run-heads', 'aria-hidden': 'true' }, ...heads.map((head) => h('span', {}, head)));
+  return h(
+    'div',
+    { class: 'run-heads', 'aria-hidden': 'true' },
+    heads.map((head) => h('span', {}, head)),
+  );
 }
 
 function matches(run: RunBody, filter: string): boolean {

@@ -21,14 +21,13 @@ import {
   times,
 } from './symbols.js';
 
-/** Applies f to the elements that broadcasting brings together. */
+/** Applies f to the elements that broadcasting brings together, of three tensors at most. */
 function mapped(dtype: DType, inputs: readonly KnownTensor[], f: (...values: readonly Dim[]) => Dim): KnownTensor {
   const shape = inputs.map((input) => input.shape).reduce((a, b) => broadcastShapes(a, b) as readonly number[], []);
   const size = checkKnownSize(shape);
   const offsets = inputs.map((input) => broadcastOffsets(input.shape, shape));
-  const data = Array.from({ length: size }, (_, i) =>
-    f(...inputs.map((input, k) => input.data[offsets[k]?.[i] ?? 0] ?? Number.NaN)),
-  );
+  const element = (k: number, i: number): Dim => inputs[k]?.data[offsets[k]?.[i] ?? 0] ?? Number.NaN;
+  const data = Array.from({ length: size }, (_, i) => f(element(0, i), element(1, i), element(2, i)));
   return known(dtype, shape, data);
 }
 
@@ -43,12 +42,10 @@ const numeric =
 
 const binary = (f: (a: Dim, b: Dim) => Dim): Rule => numeric(() => (a, b) => f(a ?? Number.NaN, b ?? Number.NaN));
 const unary = (f: (x: Dim) => Dim): Rule => numeric(() => (x) => f(x ?? Number.NaN));
-const variadic = (f: (a: Dim, b: Dim) => Dim): Rule =>
-  numeric(
-    () =>
-      (...values) =>
-        values.reduce(f),
-  );
+const variadic =
+  (f: (a: Dim, b: Dim) => Dim): Rule =>
+  (node) =>
+    node.inputs.reduce((all, input) => mapped(dtypeOfFirst(node), [all, input], (a, b) => f(a ?? Number.NaN, b ?? Number.NaN)));
 
 const truth =
   (f: (a: Dim, b: Dim) => boolean): Rule =>

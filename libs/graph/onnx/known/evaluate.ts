@@ -86,7 +86,7 @@ export function evaluated(
     if (input === undefined || !isMoved(i)) return input;
     // Place 0 is left for zeros that an op puts in.
     const data = Float64Array.from(input.data, (_, k) => elements.length + k + 1);
-    elements.push(...input.data);
+    for (const element of input.data) elements.push(element);
     dtype = input.dtype;
     return { kind: 'tensor' as const, value: calculator.constant(input.shape, data) };
   });

@@ -1,0 +1,2 @@
+/** The one database of the house. */
+export const database = 'stagewatch';

@@ -1,0 +1,36 @@
+import { foreignSettings, foreignSlots, type EngineLimits } from './options.js';
+
+/** On whose behalf a statement runs. A client says it as its user. */
+export const classNames = ['writer', 'page', 'gate', 'foreign'] as const;
+export type ClassName = (typeof classNames)[number];
+
+/** What statements of one class may take; each class has slots of its own, so that none waits for another. */
+export interface StatementClass {
+  readonly slots: number;
+  readonly maxWaiting: number;
+  /** `SET` after the settings of the statement, so that these win. */
+  readonly bounds: readonly string[];
+}
+
+export function statementClasses(limits: EngineLimits): Readonly<Record<ClassName, StatementClass>> {
+  const house = `max_threads = ${limits.threads}`;
+  const stranger = [
+    "profile = 'foreign'",
+    ...Object.entries(foreignSettings(limits)).map(([name, value]) => `${name} = ${value}`),
+    // Memory that is not counted yet, a thread at a time.
+    'max_untracked_memory = 1048576',
+    'allow_ddl = 0',
+  ];
+  return {
+    writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
+    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'readonly = 1'] },
+    gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
+    foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
+  };
+}
+
+/** So many statements run at a time at most, and each holds a thread of libuv while it does; the rest is for files. */
+export function threadsOfPool(limits: EngineLimits): number {
+  const slots = Object.values(statementClasses(limits)).reduce((sum, { slots: own }) => sum + own, 0);
+  return 2 * slots + 4;
+}
