@@ -85,7 +85,7 @@ describe('while a measurement is under way', () => {
     expect(measurer.jobs).toHaveLength(1);
   });
 
-  it('it is deleted with its run, and says nothing of it afterwards', async () => {
+  it('one that is under way is deleted with its run, and says nothing of it afterwards', async () => {
     await (await log().snapshot(0, 1, 1)).publish(house.bus);
     await until(() => measurer.jobs.length === 1);
     const orders = house.bus.kv('deletions');
@@ -110,7 +110,7 @@ describe('while a measurement is under way', () => {
     expect(gaps.map(({ attempt, detail, text }) => [attempt, detail, text])).toEqual([
       [1, 'stale_snapshots', 'step 1: 2 snapshots left out (stale_snapshots)'],
     ]);
-    expect(house.store.rows('readings').map(({ attempt, step }) => [attempt, step])).toEqual(Array(4).fill([2, 2]));
+    expect(house.store.rows('readings').map(({ attempt, step }) => [attempt, step])).toEqual(Array.from({ length: 4 }, () => [2, 2]));
   });
 
   it('a service that ends takes it up again', async () => {
@@ -199,7 +199,7 @@ it('the same log gives the same findings, however late its measurements come', {
     await house.settled();
     return house.store
       .rows('findings')
-      .map(({ id: _, timeMs: __, ...finding }) => finding)
+      .map((finding) => ({ ...finding, id: '', timeMs: 0 }))
       .toSorted((a, b) => a.step - b.step || a.kind.localeCompare(b.kind));
   };
   const late = await findings(true);

@@ -57,7 +57,7 @@ export class Measuring {
     this.closed = true;
     const all = [...this.runs.values()];
     for (const waiting of all) waiting.abort();
-    await Promise.all(all.map(({ work }) => work?.done));
+    await Promise.all(all.flatMap(({ work }) => (work === undefined ? [] : [work.done])));
   }
 
   /** Before the judge commits a memory, and when it has: what waits is in durable storage in between. */
