@@ -18,7 +18,7 @@ describe('a record that nobody can read', () => {
     const env = { STAGEWATCH_ALERTS_ALLOW_PRIVATE: 'true' };
     const ports = await freePorts();
     const before = await scene.service({ ports, env });
-    const job = scene.nodeJob({ address: before.address, steps: 20, name: 'bitten' });
+    const job = scene.nodeJob({ address: before.address, steps: 20, snapshotEvery: 1000, name: 'bitten' });
     run = await job.run;
     await job.exited;
     receiver = await startReceiver(scene, secret);
