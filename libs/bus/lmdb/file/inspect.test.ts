@@ -41,14 +41,15 @@ async function churn(seed: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  for (const seed of [1, 2, 3]) {
-    await churn(seed);
-    const report = await inspectFile(path);
-    expect(report).toMatchObject({ damage: undefined });
-    // Every page is either used or free: nothing is left over, nothing is counted twice.
-    expect(report!.usedBytes + report!.freeBytes).toBe(report!.bytes);
-  }
+  for (const seed of [1, 2, 3]) await churn(seed);
   whole = readFileSync(path);
+});
+
+test('of a file that was much used every page is either used or free: nothing is left over, nothing is counted twice', async () => {
+  const report = await inspectFile(path);
+  expect(report).toMatchObject({ damage: undefined });
+  expect(report!.usedBytes + report!.freeBytes).toBe(report!.bytes);
+  expect(report!.freeBytes).toBeGreaterThan(0);
 });
 
 async function damageOf(change: (bytes: Buffer) => Buffer | undefined): Promise<string | undefined> {
