@@ -4,7 +4,8 @@ import type { Metrics } from '#runtime/metrics.js';
 import type { Store } from '#store/store.js';
 import { decode } from './decode.js';
 import { findingRow } from './judge/flush.js';
-import { decodeMemory, type RunMemory } from './judge/memory.js';
+import type { RunMemory } from './judge/memory.js';
+import { decodeMemory } from './judge/saved-memory.js';
 
 export interface DeadLetterParts {
   readonly bus: Bus;
@@ -75,7 +76,7 @@ function placeOf(message: Message): { readonly attempt?: number; readonly step?:
 async function memoryOf(bus: Bus, run: string): Promise<RunMemory | undefined> {
   const judge = bus.groups().find(({ stream, name }) => stream === 'records' && name === 'judge');
   const state = await judge?.group.state(run);
-  return state === undefined ? undefined : decodeMemory(state);
+  return state === undefined ? undefined : decodeMemory(state)?.memory;
 }
 
 /** How many messages each group holds aside. */

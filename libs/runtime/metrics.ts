@@ -55,6 +55,10 @@ export class Metrics {
     'Duration of one measurement.',
     [0.01, 0.1, 1, 10, 60],
   );
+  readonly snapshotsLeftOut = this.counter(
+    'stagewatch_snapshots_left_out_total',
+    'Snapshots that were not measured because newer ones waited.',
+  );
   readonly analyzerJobAgeSeconds = this.gauge(
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
