@@ -33,7 +33,7 @@ export async function removeGroupRows(removal: GroupRemoval): Promise<void> {
       });
     }
   }
-  for (const subject of [...log.marks.keys()]) await eraseFinished(removal, subject);
+  for (const subject of Array.from(log.marks.keys())) await eraseFinished(removal, subject);
   await writer.write((batch) => batch.remove(tables.meta, groupMetaKey(log.number, name)));
 }
 
