@@ -8,6 +8,7 @@ import type { ErrorBody } from '#runtime/errors.js';
 import { DashboardModule } from './dashboard.module.js';
 import { Access } from './http/access.js';
 import { ErrorFilter } from './http/error.filter.js';
+import { boundDepth } from './http/json-depth.js';
 import { builtPageDir, pageDocument, securityHeaders, siteDoor, tokenDoor } from './http/page.js';
 import { limitConnections, serverTimeouts } from './http/server-limits.js';
 import { Sessions } from './http/sessions.js';
@@ -93,6 +94,7 @@ async function createApp(options: DashboardOptions, hub: LiveHub, { access, sess
   app.use(pageDocument(pageDir));
   app.useStaticAssets(`${pageDir}/assets`, { prefix: '/assets', index: false, immutable: true, maxAge: assetMaxAge });
   app.useBodyParser('json', { limit: maxBodyBytes });
+  app.use(boundDepth);
   return app;
 }
 
