@@ -9,8 +9,8 @@ import { RunLog } from './testing/run-log.js';
 
 it('AnalyzerModule - starts and ends with its application', async () => {
   const house = await House.open();
-  const { bus, blobs, logger, metrics } = house;
-  const options = { config: { keepDays: 0, engine: { memoryBytes: 1, threads: 1 } }, bus, blobs, logger, metrics };
+  const { config, bus, blobs, logger, metrics } = house;
+  const options = { config, bus, blobs, logger, metrics };
   const module = await Test.createTestingModule({
     imports: [AnalyzerModule.register({ ...options, store: house.store.asStore(), measurer: new FakeMeasurer() })],
   }).compile();

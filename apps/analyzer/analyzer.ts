@@ -1,23 +1,31 @@
+import { join } from 'node:path';
+import { ArtifactReferences } from '#bus/artifact-references.js';
+import { RunKeepers } from '#bus/run-keepers.js';
+import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
+import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
-import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
-import { CadenceBrake } from './judge/cadence-brake.js';
 import { createJudgeGroup } from './judge/judge.js';
-import { MeasureAttempts } from './judge/measure-attempts.js';
-import { TrackerCache } from './judge/tracker-cache.js';
+import { readMemory } from './judge/read-memory.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
-import { WorkerMeasurer } from './measure/worker-measurer.js';
+import { ProcessMeasurer } from './measure/process-measurer.js';
+import { CadenceBrake } from './measuring/cadence-brake.js';
+import { MeasureAttempts } from './measuring/measure-attempts.js';
+import { Measuring } from './measuring/measuring.js';
+import { TrackerCache } from './measuring/tracker-cache.js';
 import type { AnalyzerParts } from './parts.js';
 
 export interface AnalyzerOptions extends AnalyzerParts {
-  /** Measures in a worker thread when left out. */
+  /** Measures in processes of its own when left out. */
   readonly measurer?: Measurer;
   /** Keeps the snapshots that were measured; otherwise only the newest of each run stays. */
   readonly keepSnapshots?: boolean;
   /** For tests. */
   readonly flushEveryMs?: number;
+  /** For tests: how far measurements of a run may lie behind before snapshots are left out. */
+  readonly patienceSeconds?: number;
 }
 
 export interface Analyzer {
@@ -36,10 +44,13 @@ class ComposedAnalyzer implements Analyzer {
   private readonly measurer: Measurer;
   private readonly ledger: GroupWorker;
   private readonly judge: GroupWorker;
+  private readonly measuring: Measuring;
   private readonly housekeeping: Housekeeping;
   private readonly gauges: PeriodicTask;
+  private readonly logger: Logger;
 
   constructor(options: AnalyzerOptions) {
+    this.logger = options.logger;
     const { config, bus, blobs, logger, metrics } = options;
     const attempts = new MeasureAttempts(bus.kv('measuring'), metrics);
     const trackers = new TrackerCache(blobs, logger);
@@ -48,36 +59,41 @@ class ComposedAnalyzer implements Analyzer {
     const {
       keepSnapshots = false,
       flushEveryMs = 250,
-      measurer = new WorkerMeasurer({ logger, engine: config.engine }),
+      patienceSeconds = 120,
+      measurer = new ProcessMeasurer({
+        logger,
+        metrics,
+        engine: config.engine,
+        ...config.measuring,
+        scratch: join(config.dataDir, 'measuring'),
+        jobFolders: [join(config.dataDir, 'blobs')],
+      }),
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);
-    this.judge = createJudgeGroup({
-      ...options,
-      measurer,
-      attempts,
-      trackers,
-      brake,
-      references,
-      keepSnapshots,
-      flushEveryMs,
-    });
+    this.measuring = new Measuring({ bus, blobs, logger, metrics, measurer, attempts, trackers, brake, patienceSeconds });
+    this.judge = createJudgeGroup({ ...options, measuring: this.measuring, references, keepSnapshots, flushEveryMs });
     const letGo = async (run: string): Promise<void> => {
       await Promise.all([this.ledger.letGo(run), this.judge.letGo(run)]);
-      trackers.forget(run);
-      brake.forget(run);
-      await attempts.forget(run);
+      await this.measuring.letGo(run);
     };
-    this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
+    this.housekeeping = new Housekeeping({
+      ...options,
+      references,
+      keepers: new RunKeepers(bus),
+      letGo,
+      keepDays: config.keepDays,
+    });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
-      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue()]);
+      await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);
     });
   }
 
   async start(): Promise<void> {
     await this.ledger.declare();
     await this.judge.declare();
+    await this.measuring.start(async (run) => readMemory(await this.judge.state(run), run, this.logger));
     this.ledger.start();
     this.judge.start();
     this.housekeeping.start();
@@ -88,8 +104,8 @@ class ComposedAnalyzer implements Analyzer {
     await this.gauges.close();
     await this.housekeeping.close();
     // A measurement under way is ended, and comes again at the next start.
-    const judged = this.judge.close();
+    const measured = this.measuring.close();
     await this.measurer.close();
-    await Promise.all([judged, this.ledger.close()]);
+    await Promise.all([measured, this.judge.close(), this.ledger.close()]);
   }
 }

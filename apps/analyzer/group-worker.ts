@@ -3,6 +3,8 @@ import { LeaseLost, type Bus, type Group, type GroupOptions, type Lease, type Ta
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { sleep } from '#runtime/retry.js';
+import type { Store } from '#store/store.js';
+import { tellDeadLetter } from './dead-letter.js';
 import { Poison } from './decode.js';
 import { isWeather, Stopped } from './weather.js';
 
@@ -41,7 +43,7 @@ export class GroupWorker {
   private group: Group | undefined;
 
   constructor(
-    private readonly parts: { readonly bus: Bus; readonly logger: Logger; readonly metrics: Metrics },
+    private readonly parts: { readonly bus: Bus; readonly logger: Logger; readonly metrics: Metrics; readonly store: Store },
     private readonly options: GroupWorkerOptions,
     private readonly handle: (work: Work) => Promise<void>,
   ) {}
@@ -74,6 +76,11 @@ export class GroupWorker {
       await sleep(5);
     }
     this.tries.delete(subject);
+  }
+
+  /** What the last commit of a subject left. */
+  async state(subject: string): Promise<Uint8Array | undefined> {
+    return this.group?.state(subject);
   }
 
   async measureQueue(): Promise<void> {
@@ -139,8 +146,9 @@ export class GroupWorker {
     this.tries.delete(lease.subject);
     const reason = error instanceof Error ? error.message : String(error);
     try {
+      await tellDeadLetter(this.parts, group, first!, reason);
       await lease.reject(first!.position, reason);
-      metrics.deadLetters.inc({ stream });
+      metrics.deadLetters.inc({ stream, group });
     } catch (rejection) {
       logger.error({ err: rejection, group, run: lease.subject }, 'cannot set the message aside');
     }

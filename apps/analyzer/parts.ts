@@ -4,11 +4,11 @@ import type { Config } from '#runtime/config.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import type { Store } from '#store/store.js';
-import type { WorkerSettings } from './measure/messages.js';
+import type { EngineSettings } from './measure/messages.js';
 
 /** What the analyzer stands on. */
 export interface AnalyzerParts {
-  readonly config: Pick<Config, 'keepDays'> & { readonly engine: WorkerSettings };
+  readonly config: Pick<Config, 'dataDir' | 'keepDays' | 'measuring'> & { readonly engine: EngineSettings };
   readonly bus: Bus;
   readonly blobs: Blobs;
   readonly store: Store;

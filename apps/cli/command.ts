@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 import { parseArgs } from 'node:util';
+import { largest } from '#math/extremes.js';
 
 export type OptionSpec = {
   readonly type: 'string' | 'boolean';
@@ -71,7 +72,7 @@ export function helpText(command: Command): string {
     `  ${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${option.value === undefined ? '' : ` ${option.value}`}`,
     option.help,
   ]);
-  const width = Math.max(...rows.map(([left]) => left!.length)) + 2;
+  const width = largest(rows.map(([left]) => left!.length)) + 2;
   return [
     `Usage: stagewatch ${command.name} ${command.usage}`.trimEnd(),
     '',

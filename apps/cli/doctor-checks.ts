@@ -7,7 +7,14 @@ import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
 import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
+import { checkBusAndBlobs } from './check-data.js';
 import { lockDataFolder } from './data-folder-lock.js';
+import { stopSignal } from '#runtime/stop-signal.js';
+
+/** How long somebody who listens on the port may take to answer. */
+const askMs = 1000;
+/** And one that looks at its stores before it answers. */
+const askReadyMs = 5000;
 
 export interface Check {
   readonly name: string;
@@ -53,7 +60,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Every part of the store against what it held before and, when nobody has it open, every byte against its checksum. */
+/** Bus, blobs and every part of the store against what they held before and, when nobody has them open, every byte against its checksum. */
 export async function checkStoredData(config: Config): Promise<readonly Check[]> {
   if (config.clickhouse.url !== undefined)
     return [{ name: 'store', ok: true, detail: 'a server of its own looks after its data' }];
@@ -65,9 +72,9 @@ export async function checkStoredData(config: Config): Promise<readonly Check[]>
     return [await askRunning(config, `store ${path}`, messageOf(error))];
   }
   try {
-    return await inspected(path);
-  } catch (error) {
-    return [{ name: `store ${path}`, ok: false, detail: messageOf(error) }];
+    const others = await checkBusAndBlobs(config.dataDir);
+    const store = inspected(path).catch((error: unknown) => [{ name: `store ${path}`, ok: false, detail: messageOf(error) }]);
+    return [...others, ...(await store)];
   } finally {
     lock.release();
   }
@@ -83,8 +90,9 @@ async function inspected(path: string): Promise<readonly Check[]> {
 
 /** The service that runs on the folder knows what it found when it started. */
 async function askRunning({ host, ports }: Config, name: string, otherwise: string): Promise<Check> {
+  const stop = stopSignal([], askReadyMs);
   try {
-    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`http://${host}:${ports.http}/readyz`, { signal: stop.signal });
     const { checks } = (await response.json()) as { checks: readonly { name: string; ready: boolean; reason?: string }[] };
     const store = checks.find((check) => check.name === 'store');
     const detail =
@@ -92,6 +100,8 @@ async function askRunning({ host, ports }: Config, name: string, otherwise: stri
     return { name, ok: store?.ready === true, detail };
   } catch {
     return { name, ok: false, detail: `not checked: ${otherwise}` };
+  } finally {
+    stop.end();
   }
 }
 
@@ -121,11 +131,14 @@ async function isFree(host: string, port: number): Promise<boolean> {
 }
 
 async function isStagewatch(host: string, port: number): Promise<boolean> {
+  const stop = stopSignal([], askMs);
   try {
-    const response = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(1000) });
+    const response = await fetch(`http://${host}:${port}/healthz`, { signal: stop.signal });
     return response.ok;
   } catch {
     return false;
+  } finally {
+    stop.end();
   }
 }
 

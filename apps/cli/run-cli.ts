@@ -1,9 +1,13 @@
+import { backupCommand } from './commands/backup.js';
+import { deadLettersCommand } from './commands/dead-letters.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
+import { groupsCommand } from './commands/groups.js';
 import { judgeCommand } from './commands/judge.js';
 import { measureCommand } from './commands/measure.js';
+import { restoreCommand } from './commands/restore.js';
 import { runsCommand } from './commands/runs.js';
 import { setupCommand } from './commands/setup.js';
 import { showCommand } from './commands/show.js';
@@ -12,6 +16,7 @@ import { upCommand } from './commands/up.js';
 import type { Command, Io } from './command.js';
 import { exitCodes, helpText, parseInvocation, UsageError } from './command.js';
 import { version } from './version.js';
+import { largest } from '#math/extremes.js';
 
 export const commands: readonly Command[] = [
   upCommand,
@@ -24,7 +29,11 @@ export const commands: readonly Command[] = [
   showCommand,
   findingsCommand,
   sqlCommand,
+  deadLettersCommand,
+  groupsCommand,
   deleteCommand,
+  backupCommand,
+  restoreCommand,
 ];
 
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
@@ -61,7 +70,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 }
 
 function overview(): string {
-  const width = Math.max(...commands.map((command) => command.name.length)) + 3;
+  const width = largest(commands.map((command) => command.name.length)) + 3;
   return [
     `stagewatch ${version}: watches training runs, measures their curvature, says which stage they are in.`,
     '',

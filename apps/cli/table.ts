@@ -1,6 +1,8 @@
+import { largest } from '#math/extremes.js';
+
 /** Left-aligned columns, two spaces apart; numbers are the caller's to format. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? '')))) ?? [];
+  const widths = rows[0]?.map((_, column) => largest(rows.map((row) => width(row[column] ?? '')))) ?? [];
   return rows
     .map((row) =>
       row

@@ -1,4 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { BackupController } from './backup/backup.controller.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeadLettersService } from './dead-letters/dead-letters.service.js';
+import { GroupsController } from './groups/groups.controller.js';
 import { AlertsController } from './http/alerts.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { SqlController } from './http/sql.controller.js';
@@ -15,12 +19,22 @@ export class DashboardModule {
   static create(options: DashboardOptions, hub: LiveHub, sessions: Sessions): DynamicModule {
     return {
       module: DashboardModule,
-      controllers: [HealthController, RunsController, SqlController, AlertsController, SessionController],
+      controllers: [
+        HealthController,
+        RunsController,
+        SqlController,
+        AlertsController,
+        DeadLettersController,
+        BackupController,
+        GroupsController,
+        SessionController,
+      ],
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: LIVE_HUB, useValue: hub },
         { provide: SESSIONS, useValue: sessions },
         RunsService,
+        DeadLettersService,
         LiveGateway,
       ],
     };

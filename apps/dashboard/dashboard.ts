@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import { RunKeepers } from '#bus/run-keepers.js';
 import type { ErrorBody } from '#runtime/errors.js';
 import { DashboardModule } from './dashboard.module.js';
 import { Access } from './http/access.js';
@@ -21,6 +22,7 @@ const maxBodyBytes = 256 * 1024;
 /** Each page holds one for its live door, and takes a few more while it loads. */
 const maxConnections = 2048;
 const assetMaxAge = '365d';
+const keeperName = 'alerts';
 
 export interface Dashboard {
   start(): Promise<void>;
@@ -32,8 +34,13 @@ export interface Dashboard {
 /** The page, its API and its live door, on one port. */
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { alerts, bus, logger } = options;
+  const keepers = new RunKeepers(bus);
+  const forget = async (run: string): Promise<void> => {
+    await alerts?.forgetRun?.(run);
+    await keepers.forgot(keeperName, run);
+  };
   const hub = new LiveHub(bus, logger, (run) => {
-    alerts?.forgetRun?.(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
+    forget(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
   });
   let app: NestExpressApplication | undefined;
   const sessions = new Sessions(options.config.publicUrl?.startsWith('https:') === true);
@@ -46,6 +53,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const access = new Access(options.config, sessions);
       app = await createApp(options, hub, { access, sessions });
       await hub.start();
+      await keepers.join(keeperName);
       await app.listen(options.config.ports.http, options.config.host);
       const server: Server = app.getHttpServer();
       port = (server.address() as AddressInfo).port;
@@ -53,6 +61,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       limitConnections(server, { door: 'http', connections: maxConnections, metrics: options.metrics });
     },
     async close() {
+      await keepers.leave(keeperName);
       await hub.close();
       const server: Server | undefined = app?.getHttpServer();
       const closed = app?.close();

@@ -8,12 +8,28 @@ export interface Blobs {
   stat(name: string): Promise<{ readonly bytes: number } | undefined>;
   /** Throws {@link BlobMissing}. */
   read(name: string, range?: { readonly offset: number; readonly bytes: number }): Promise<Buffer>;
+  /**
+   * The local file that a blob of this name is, for a process that reads it by itself; undefined where blobs are no files of
+   * this machine. A file that is not there is a blob that is missing.
+   */
+  path(name: string): string | undefined;
   /** Complete blobs below a prefix that ends in `/`. */
   list(prefix: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
   delete(name: string): Promise<void>;
   deletePrefix(prefix: string): Promise<void>;
+  /** Begins a copy of all blobs in an empty folder: what is there now and what comes until it is finished, deleted meanwhile or not. */
+  beginCopy(folder: string): Promise<BlobsCopy>;
+  /** Takes over a file as a complete blob, unless there is one. */
+  adopt(name: string, path: string): Promise<void>;
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface BlobsCopy {
+  /** Answers each blob as soon as its copy is complete. */
+  finish(): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
+  /** Always called, finished or not. */
+  close(): void;
 }
 
 export interface Upload {

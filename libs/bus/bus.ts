@@ -19,6 +19,8 @@ export interface Bus {
    * declare all groups of a stream before the first of them takes. One that comes later starts at the oldest kept message.
    */
   group(stream: string, name: string, options?: Partial<GroupOptions>): Promise<Group>;
+  /** All groups that were ever declared. */
+  groups(): readonly DeclaredGroup[];
   /** Messages after `after` (exclusive), then live ones. `subject` narrows to one subject. */
   tail(stream: string, options: TailOptions): AsyncIterable<Message>;
   /** Position of the newest message of a stream; 0 when it never had one. */
@@ -30,6 +32,10 @@ export interface Bus {
   deleteSubject(subject: string): Promise<void>;
   /** Throws when the bus cannot take a message now. */
   check(): Promise<void>;
+  /** Writes a copy of everything, as it is at one moment, to a file that does not exist yet; work goes on meanwhile. */
+  copyTo(path: string): Promise<void>;
+  /** Ends a group: what only it has not finished goes, with its states and dead letters. False when there is none of that name. */
+  removeGroup(stream: string, name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -38,18 +44,22 @@ export interface StreamOptions {
   readonly retention: 'work' | 'recent';
   /** For `recent`. */
   readonly maxMessages?: number;
+  /** For `recent`: of all its messages together. */
+  readonly maxBytes?: number;
+  /** Comes from outside: refused while space is short, so that what finishing needs is left. The others go on to the end. */
+  readonly intake?: boolean;
 }
 
 /** The streams of the house. */
 export const streams = {
   /** Records as probes sent them; subject = run id. Groups: `ledger`, `judge`. */
-  records: { retention: 'work' },
+  records: { retention: 'work', intake: true },
   /** Findings that are in ClickHouse; subject = run id. Group: `alerts`. */
   findings: { retention: 'work' },
   /** What changed, after it is in ClickHouse; subject = run id. Tailed by the dashboard. */
-  live: { retention: 'recent', maxMessages: 20_000 },
+  live: { retention: 'recent', maxMessages: 20_000, maxBytes: 64 * 1024 ** 2 },
   /** Wishes to probes; subject = run id. Tailed by the collector. */
-  control: { retention: 'recent', maxMessages: 10_000 },
+  control: { retention: 'recent', maxMessages: 10_000, maxBytes: 8 * 1024 ** 2 },
 } as const satisfies Record<string, StreamOptions>;
 
 export interface OutgoingMessage {
@@ -93,6 +103,14 @@ export interface Group {
   /** The state last committed for a subject. */
   state(subject: string): Promise<Uint8Array | undefined>;
   deadLetters(): Promise<readonly DeadLetter[]>;
+  deadLetterCount(): Promise<number>;
+  /**
+   * A dead letter goes through this group once more, in a lease of its own: until that is committed or rejected it comes
+   * again, afterwards not. Other groups do not see it, and the position of its subject stays. False when it is not there.
+   */
+  retryDeadLetter(ref: DeadLetterRef): Promise<boolean>;
+  /** Forgets a dead letter for good. False when it is not there. */
+  dropDeadLetter(ref: DeadLetterRef): Promise<boolean>;
   depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }>;
 }
 
@@ -115,6 +133,19 @@ export interface Lease {
   release(delayMs?: number): Promise<void>;
   /** Sets one message aside with the reason, and commits past it. */
   reject(position: number, reason: string, state?: Uint8Array): Promise<void>;
+}
+
+export interface DeclaredGroup {
+  readonly stream: string;
+  readonly name: string;
+  readonly group: Group;
+  /** Somebody in this process has declared it; otherwise it is what another version or a tool left. */
+  readonly atWork: boolean;
+}
+
+export interface DeadLetterRef {
+  readonly subject: string;
+  readonly position: number;
 }
 
 export interface DeadLetter {

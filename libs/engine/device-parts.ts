@@ -70,7 +70,7 @@ export function deviceParts<T extends DeviceTensor>(
         }
         executor.release(scale);
         const joined = await space.join(blocks);
-        space.release(...blocks);
+        for (const block of blocks) space.release(block);
         return joined;
       },
     };

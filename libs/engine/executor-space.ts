@@ -7,6 +7,12 @@ import { output, type DeviceTensor, type Executor, type Program } from './execut
 import { moveVector, pieceLayout, sizeOfSlots, vectorAt, type PieceLayout, type Slots } from './piece-layout.js';
 import { combination, gathering, innerProducts } from './space-graphs.js';
 
+/**
+ * Of a vector. A space has dozens of programs, one for each number of vectors: in memory that each of them kept for itself a
+ * solve of long vectors would hold hundreds of them.
+ */
+const longNumbers = 2 ** 20;
+
 export type HostSlots = Slots & { readonly data: Float32Array };
 
 function zeros(slots: HostSlots): HostSlots {
@@ -42,7 +48,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
       slots.data.set(vector);
       return slots;
     });
-    return this.fromSlots(...all);
+    return this.fromSlots(all);
   }
 
   async toHost(block: Block): Promise<Float32Array[]> {
@@ -84,7 +90,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
       for (const run of runs) {
         const squares = new Float64Array(run.count);
         await this.#addGram(run, run, (i, j, value) => (squares[i]! += i === j ? value : 0));
-        lengths.push(...squares.map(Math.sqrt));
+        for (const square of squares) lengths.push(Math.sqrt(square));
       }
       return Float64Array.from(lengths);
     });
@@ -106,7 +112,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
         return { tensor, count, shares: this.#executor.upload([1, results, count], Float32Array.from(rows)) };
       });
     });
-    if (parts.length === 0) return this.fromSlots(zeros(this.slots(results)));
+    if (parts.length === 0) return this.fromSlots([zeros(this.slots(results))]);
     // In one run: each result of a run is new memory, and new memory is dear.
     const counts = parts.map(({ count }) => count);
     const program = await this.#program(combination(this.layout, results, counts));
@@ -222,7 +228,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
     for (const [to, { run, from }] of located.entries()) {
       moveVector(this.layout, { data: sources.get(run)!, count: run.count }, from, target, to);
     }
-    return this.fromSlots(target);
+    return this.fromSlots([target]);
   }
 
   /** Room for vectors on the host, for whoever writes all of their numbers; what fills up the last piece is zero. */
@@ -234,7 +240,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   /** A block of vectors that lie in this space's layout, which it owns from now on. */
-  fromSlots(...all: readonly HostSlots[]): DeviceBlock<T> {
+  fromSlots(all: readonly HostSlots[]): DeviceBlock<T> {
     const { pieces, pieceLength } = this.layout;
     const runs = all
       .filter(({ count }) => count > 0)
@@ -255,9 +261,10 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   async #holding<R>(blocks: readonly Block[], work: (...runs: (readonly Run<T>[])[]) => Promise<R>): Promise<R> {
     const held = blocks.map((block) => this.held(block));
     try {
+      // oxlint-disable-next-line stagewatch/spread -- the arguments that `work` names, two at most
       return await work(...held.map(({ runs }) => runs));
     } finally {
-      this.release(...held);
+      for (const block of held) this.release(block);
     }
   }
 
@@ -285,7 +292,7 @@ export class ExecutorSpace<T extends DeviceTensor> implements VectorSpace {
   }
 
   #program({ key, graph }: { readonly key: string; readonly graph: () => Graph }): Promise<Program<T>> {
-    const program = this.#programs.get(key) ?? this.#executor.compile(graph());
+    const program = this.#programs.get(key) ?? this.#executor.compile(graph(), { seldom: this.size > longNumbers });
     this.#programs.set(key, program);
     return program;
   }

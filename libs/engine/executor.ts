@@ -19,8 +19,13 @@ export interface Executor<T extends DeviceTensor = DeviceTensor> {
   download(tensor: T): Promise<Float32Array | Float64Array>;
   /** Gives back the memory of a tensor that nobody uses any more. A tensor that is never released lives as long as its executor. */
   release(tensor: T): void;
-  compile(graph: Graph): Promise<Program<T>>;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program<T>>;
   close(): Promise<void>;
+}
+
+export interface CompileOptions {
+  /** One of many that run now and then: what it computes with is given back after each run. */
+  readonly seldom?: boolean;
 }
 
 /** Numbers as a probe set or a snapshot has them; whole numbers and truth values in any of these. */

@@ -9,6 +9,7 @@ import {
 } from '#graph/index.js';
 import type { CompiledModel } from './create-probe-model.js';
 import { partOf } from './probe-set.js';
+import { largest } from '#math/extremes.js';
 
 /** Mean loss and its gradient at a point. */
 export interface Point {
@@ -61,7 +62,7 @@ function operationsOf(graph: Graph, examples: number): number {
     const read = inputs.map((name) => sizes.get(name) ?? 1);
     // A B of n×k and k×m: √(nk · km · nm) = nkm.
     const product = Math.sqrt(read.reduce((all, each) => all * each, size));
-    sum += op.startsWith('matmul') || op.startsWith('conv') ? product : Math.max(size, ...read);
+    sum += op.startsWith('matmul') || op.startsWith('conv') ? product : largest(read, size);
   }
   return sum;
 }

@@ -145,7 +145,7 @@ export class GraphModel<T extends DeviceTensor> implements ProbeModel {
     };
     await this.#inChunks(graph, theta, work, take, { probeSet: few, chunkExamples });
     const all = await this.#space.join(blocks);
-    this.#space.release(...blocks);
+    for (const block of blocks) this.#space.release(block);
     return all;
   }
 

@@ -17,6 +17,8 @@ export {
   type ProbeModelOptions,
 } from './create-probe-model.js';
 export { describeExecutors, type ExecutorDescription, type ExecutorQuestion } from './describe-executors.js';
+export { chooseExecutor } from './executors/choose.js';
+export { cudaDevices, usesCuda } from './executors/gpu.js';
 export { openExecutor } from './executors/discover.js';
 export { executorNames, type ExecutorName } from './executors/names.js';
 export type { ExecutorSettings } from './executors/open-executor.js';

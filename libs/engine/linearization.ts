@@ -146,7 +146,9 @@ export class GraphLinearization<T extends DeviceTensor> implements Linearization
     const given = items.flatMap((parts, k) => parts.map((part, i) => [graph.vectors[k]![i]!, part] as const));
     const inputs = { ...this.#parts.theta, ...examples, ...this.#shared, ...kept, ...Object.fromEntries(given) };
     const places = graph.products.map((names, k) => sums.into?.(from + k, names));
-    const outputs = await program.run(inputs, Object.assign({}, ...places) as Readonly<Record<string, Float32Array>>);
+    const into: Record<string, Float32Array> = {};
+    for (const place of places) Object.assign(into, place);
+    const outputs = await program.run(inputs, into);
     for (const [k, names] of graph.products.entries()) await sums.add(from + k, outputs, names);
     releaseAll(this.#parts.executor, outputs);
   }

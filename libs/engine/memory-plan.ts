@@ -10,6 +10,7 @@ import {
   type Shape,
 } from '#graph/index.js';
 import { keepWithin } from '#graph/keep.js';
+import { largest } from '#math/extremes.js';
 
 /** Of the budget: for what one run holds while it computes; the rest is for what is kept between products. */
 const runningShare = 0.35;
@@ -41,7 +42,7 @@ export interface PlannedLinearization {
 
 /** Chunks of a probe set of this size for runs of these graphs within this memory. */
 export function planChunks(graphs: readonly Graph[], examples: number, memoryBytes: number, together: boolean): MemoryPlan {
-  const running = Math.max(1, ...graphs.map(runningBytes));
+  const running = largest(graphs.map(runningBytes), 1);
   const most = Math.max(1, Math.min(examples, Math.floor((memoryBytes * runningShare) / running)));
   if (together && most < examples) {
     throw new StagewatchError(

@@ -112,7 +112,7 @@ class HostSums<T extends DeviceTensor> implements VectorSums<T> {
   async finish(factor: number): Promise<Block> {
     for (const [k, { parts }] of this.#sums) this.#write(k, parts);
     if (factor !== 1) for (const { data } of this.#vectors) for (let i = 0; i < data.length; i++) data[i]! *= factor;
-    return this.#space.fromSlots(...this.#vectors);
+    return this.#space.fromSlots(this.#vectors);
   }
 
   #partsOf(k: number): Float32Array[] {
@@ -140,5 +140,5 @@ export function joinParts<T extends DeviceTensor>(
   for (const [k, parts] of vectors.entries()) {
     for (const [i, { offset }] of parameters.entries()) writePart(space.layout, parts[i]!, offset, slots, k);
   }
-  return space.fromSlots(slots);
+  return space.fromSlots([slots]);
 }

@@ -10,7 +10,7 @@ export function dependenceOn(sources: readonly Value[]): (value: Value) => boole
       const inputs = top.source.kind === 'op' && !depends.has(top) ? top.source.inputs : [];
       const unknown = inputs.filter((input) => !depends.has(input));
       if (unknown.length > 0) {
-        open.push(...unknown);
+        for (const input of unknown) open.push(input);
         continue;
       }
       if (!depends.has(top))

@@ -90,7 +90,7 @@ class Choice {
       const node = this.#nodes.get(name);
       if (node === undefined || isDear(node.op) || nodes.size >= maxRepeated) return undefined;
       nodes.set(name, node);
-      open.push(...node.inputs);
+      for (const input of node.inputs) open.push(input);
     }
     return [...nodes.values()];
   }
@@ -126,7 +126,7 @@ class Choice {
       if (node === undefined || seen.has(name) || this.#kept.has(name)) continue;
       seen.add(name);
       if (isDear(node.op)) sources.add(name);
-      else open.push(...node.inputs);
+      else for (const input of node.inputs) open.push(input);
     }
     return sources;
   }

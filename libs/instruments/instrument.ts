@@ -36,6 +36,8 @@ export interface SnapshotContext {
   readonly learningRate: number;
   readonly optimizer: OptimizerConstants;
   readonly previous: TrackerState | undefined;
+  /** Vectors that a search may hold, each with its product; as many as it likes where nothing is said. */
+  readonly maxBasis: number | undefined;
   /** Relative, of λ1. */
   readonly relativeTolerance: number;
   /** The value of an instrument that ran before; undefined when it is off. */

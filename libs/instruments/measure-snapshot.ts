@@ -23,6 +23,8 @@ export interface SnapshotMeasurement {
   readonly previous?: TrackerState | undefined;
   /** Why readings of curvature must not be believed, when that is known: a failed check. Then none is taken. */
   readonly curvatureOff?: string | undefined;
+  /** Vectors that a search may hold, each with its product: fewer take less memory and more products. */
+  readonly maxBasis?: number | undefined;
   /** Of λ1 (3e-4). */
   readonly relativeTolerance?: number | undefined;
 }
@@ -42,7 +44,8 @@ export interface SnapshotReadings {
 
 /** Runs the instruments on one snapshot, from one linearization: the loss and the gradient fall out of it. */
 export async function measureSnapshot(measurement: SnapshotMeasurement): Promise<SnapshotReadings> {
-  const { model, theta, learningRate, optimizer, previous, curvatureOff, relativeTolerance = defaultTolerance } = measurement;
+  const { model, theta, learningRate, optimizer, previous, curvatureOff, maxBasis } = measurement;
+  const { relativeTolerance = defaultTolerance } = measurement;
   const start = performance.now();
   const point = curvatureOff === undefined ? await model.linearize(theta) : withoutCurvature(await model.gradient(theta));
   const linearizeSeconds = (performance.now() - start) / 1000;
@@ -50,7 +53,7 @@ export async function measureSnapshot(measurement: SnapshotMeasurement): Promise
   const instruments: Record<string, InstrumentState> = {};
   let state = previous;
   const value: SnapshotContext['value'] = (name) => readings.find((reading) => reading.name === name)?.value;
-  const context = { model, point, learningRate, optimizer, previous, relativeTolerance, value };
+  const context = { model, point, learningRate, optimizer, previous, maxBasis, relativeTolerance, value };
   try {
     for (const instrument of snapshotInstruments) {
       const began = performance.now();

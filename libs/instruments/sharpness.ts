@@ -16,12 +16,16 @@ export const sharpness: Instrument = {
   needs: ['snapshot', 'train probe set'],
   products: 10,
   measure: async (context) => {
-    const { model, point, relativeTolerance, previous } = context;
+    const { model, point, relativeTolerance, previous, maxBasis } = context;
     const follow = followAbove(context);
     const operator = { space: model.space, multiply: (block: Block) => point.multiplyBlock(block) };
     const top = await trackTop(
       operator,
-      { relativeTolerance, ...(follow === undefined ? {} : { followAbove: follow }) },
+      {
+        relativeTolerance,
+        ...(follow === undefined ? {} : { followAbove: follow }),
+        ...(maxBasis === undefined ? {} : { maxBasis }),
+      },
       previous,
     );
     if (top.kind !== 'found') return { off: 'a Hessian-vector product is not finite at this step' };

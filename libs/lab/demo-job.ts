@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createProbeModel, type ProbeModel } from '#engine/index.js';
 import { attachLoss, exportOnnx } from '#graph/index.js';
+import { norm } from '#math/vectors.js';
 import { attach, type AttachOptions, type Run } from '#probe-node/index.js';
 import { chebyshevTask, type Task } from './chebyshev.js';
 import { descend } from './gradient-descent.js';
@@ -38,7 +39,7 @@ async function main(): Promise<void> {
   const start = await model.gradient(task.theta);
   const run = attach({
     ...described(task, model),
-    reference: { loss: start.loss, gradientNorm: Math.hypot(...start.gradient), step: 0 },
+    reference: { loss: start.loss, gradientNorm: norm(start.gradient), step: 0 },
   });
   const interrupted = new AbortController();
   process.once('SIGTERM', () => interrupted.abort());

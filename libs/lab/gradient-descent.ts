@@ -1,4 +1,5 @@
 import type { ProbeModel } from '#engine/index.js';
+import { norm } from '#math/vectors.js';
 
 /** The state before an update: what a snapshot shows. */
 export interface DescentStep {
@@ -17,7 +18,7 @@ export async function* descend(
   let theta = start;
   for (let step = 0; step < options.steps; step++) {
     const { loss, gradient } = await model.gradient(theta);
-    yield { step, loss, gradientNorm: Math.hypot(...gradient), theta };
+    yield { step, loss, gradientNorm: norm(gradient), theta };
     if (!Number.isFinite(loss)) return;
     theta = theta.map((value, i) => value - options.learningRate * gradient[i]!);
   }

@@ -1,3 +1,5 @@
+import { largest } from './extremes.js';
+
 // Symmetric eigenproblem by cyclic Jacobi rotations: Jacobi 1846; Golub and Van Loan, Matrix Computations (4th ed.), section 8.5.
 // Meant for the small projected matrices of a tracker (n up to about 100): it is simple, and accurate to the last bits.
 
@@ -19,7 +21,10 @@ export function symmetricEigen(n: number, entry: (i: number, j: number) => numbe
   if (!a.every((row) => row.every(Number.isFinite))) return undefined;
   // Rows of v are the eigenvectors.
   const v = Array.from({ length: n }, (_, i) => Float64Array.from({ length: n }, (__, j) => (i === j ? 1 : 0)));
-  const size = Math.max(...a.map((row) => Math.max(...row.map(Math.abs))), 0);
+  const size = largest(
+    a.map((row) => largest(row.map(Math.abs))),
+    0,
+  );
   for (let sweep = 0; sweep < maxSweeps && offDiagonal(a) > Number.EPSILON * size; sweep++) {
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) rotate(a, v, p, q);

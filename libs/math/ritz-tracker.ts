@@ -111,7 +111,7 @@ export async function trackTop(
 async function startBlock(space: VectorSpace, known: readonly Float32Array[], guesses: () => Promise<Block>): Promise<Block> {
   const parts = [await space.fromHost(known), await guesses()];
   const start = await space.join(parts);
-  space.release(...parts);
+  for (const part of parts) space.release(part);
   return start;
 }
 

@@ -44,12 +44,19 @@ const schema = z.object({
     .default(16 * 1024 ** 3),
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
+  STAGEWATCH_BUS_COPY_EVERY_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  /** Of one look at a model of a stranger, before it is taken: seconds of computing. No more, since probes wait a minute. */
+  STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(20).default(20),
+  STAGEWATCH_GRAPH_MEMORY_MIB: z.coerce.number().positive().default(1024),
   /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
   STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
   /** Of the embedded ClickHouse, all that it does together. */
   STAGEWATCH_CLICKHOUSE_MEMORY_MIB: z.coerce.number().int().min(256).default(2048),
   STAGEWATCH_ENGINE_MEMORY_MIB: z.coerce.number().positive().default(2048),
+  /** That measure at the same time; without it one on the CPU, and one for each graphics card in use. */
+  STAGEWATCH_MEASURING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  STAGEWATCH_MEASURING_DEADLINE_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_ENGINE_THREADS: z.coerce.number().int().positive().optional(),
   /** What measurements run on: a name that `doctor` lists, or the fastest of those that are found. */
   STAGEWATCH_EXECUTOR: z.string().default('auto'),
@@ -75,8 +82,16 @@ export interface Config {
     readonly metricsPerRun: number;
     readonly streams: number;
   };
+  readonly busCopyEveryMs: number;
   readonly lostAfterMs: number;
+  /** Of one look at a model that a probe describes. */
+  readonly graphs: { readonly computeMs: number; readonly memoryBytes: number };
   readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
+  readonly measuring: {
+    readonly processes: number | undefined;
+    /** Of one measurement, without the time in which other processes have the cores. */
+    readonly deadlineMs: number;
+  };
   readonly engine: {
     readonly memoryBytes: number;
     readonly threads: number | undefined;
@@ -111,8 +126,11 @@ export function readConfig(
       metricsPerRun: e.STAGEWATCH_MAX_METRICS_PER_RUN,
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
+    busCopyEveryMs: e.STAGEWATCH_BUS_COPY_EVERY_MS,
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    graphs: { computeMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
     clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
+    measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {
       memoryBytes: e.STAGEWATCH_ENGINE_MEMORY_MIB * 1024 ** 2,
       threads: e.STAGEWATCH_ENGINE_THREADS,

@@ -14,7 +14,6 @@ export class Metrics {
   readonly acknowledged = this.counter('stagewatch_records_acknowledged_total', 'Records acknowledged to probes.');
   readonly duplicate = this.counter('stagewatch_records_duplicate_total', 'Records that had been stored before.');
   readonly rejected = this.counter('stagewatch_records_rejected_total', 'Records refused, by error code.', ['code']);
-  readonly dropped = this.counter('stagewatch_records_dropped_total', 'Acknowledged records that were lost. Must stay 0.');
   readonly gapRecords = this.counter('stagewatch_gap_records_total', 'Sequence numbers that probes said they left out.');
   readonly blobBytes = this.counter('stagewatch_blob_bytes_total', 'Blob bytes made durable.');
   readonly streams = this.gauge('stagewatch_streams', 'Open record streams.');
@@ -23,7 +22,12 @@ export class Metrics {
     'stream',
     'group',
   ]);
-  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream']);
+  readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream', 'group']);
+  readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
+  readonly deadLettersDropped = this.counter(
+    'stagewatch_dead_letters_dropped_total',
+    'Dead letters that were removed, the oldest first, because all together had grown too large.',
+  );
   readonly batchRows = this.histogram(
     'stagewatch_store_batch_rows',
     'Rows in one insert.',
@@ -51,9 +55,30 @@ export class Metrics {
     'Duration of one measurement.',
     [0.01, 0.1, 1, 10, 60],
   );
+  readonly snapshotsLeftOut = this.counter(
+    'stagewatch_snapshots_left_out_total',
+    'Snapshots that were not measured because newer ones waited.',
+  );
   readonly analyzerJobAgeSeconds = this.gauge(
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
+  );
+  readonly graphLooks = this.counter('stagewatch_graph_looks_total', 'Models of strangers that were looked at.', ['outcome']);
+  readonly graphLookSeconds = this.histogram(
+    'stagewatch_graph_look_seconds',
+    'Duration of one look at a model, without the time in line.',
+    [0.01, 0.1, 0.3, 1, 3, 10, 30],
+  );
+  readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
+  readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
+  readonly measuringProcessEnds = this.counter(
+    'stagewatch_measuring_process_ends_total',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), chosen (an executor), idle, closed.',
+    ['reason'],
+  );
+  readonly measuringResidentBytes = this.gauge(
+    'stagewatch_measuring_resident_bytes',
+    'Memory of the measuring processes together.',
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
   readonly httpConnections = this.gauge('stagewatch_http_connections', 'Open connections.', ['door']);
@@ -67,6 +92,10 @@ export class Metrics {
     ['door'],
   );
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
+  readonly alertsLeftOut = this.counter(
+    'stagewatch_alerts_left_out_total',
+    'Findings that a receiver is never told of, since too many waited for it.',
+  );
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });

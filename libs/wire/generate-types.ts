@@ -36,7 +36,9 @@ export function generateTypes(): string {
   const messages: string[] = [];
   for (const thing of things) {
     if (thing instanceof Enum) {
-      lines.push(`export type ${thing.name} =`, ...Object.keys(thing.values).map((v) => `  | '${v}'`), '  ;', '');
+      lines.push(`export type ${thing.name} =`);
+      for (const name of Object.keys(thing.values)) lines.push(`  | '${name}'`);
+      lines.push('  ;', '');
     } else if (thing instanceof Type) {
       messages.push(thing.name);
       lines.push(`export interface ${thing.name} {`);

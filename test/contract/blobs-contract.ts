@@ -1,5 +1,6 @@
 /** One contract, read as one list; long for that reason. */
 import { randomFillSync } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlobMissing, ChecksumMismatch, OffsetMismatch, UploadSuperseded, type Blobs, type Upload } from '#blobs/blobs.js';
@@ -50,6 +51,15 @@ export function blobsContract(contract: BlobsContract): void {
       await store(name, data);
       expect(await blobs.stat(name)).toEqual({ bytes });
       expect(Buffer.compare(await blobs.read(name), data)).toBe(0);
+    });
+
+    test('where a blob is a file, the path leads to its bytes', async () => {
+      const data = random(1000);
+      await store(name, data);
+      const path = blobs.path(name);
+      expect(path === undefined || readFileSync(path).equals(data)).toBe(true);
+      const missing = blobs.path('runs/r1/snapshots/missing');
+      expect(missing === undefined || !existsSync(missing)).toBe(true);
     });
 
     test('chunks that are not waited for keep their order', async () => {

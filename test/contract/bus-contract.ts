@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { crashes } from './bus-contract/crashes.js';
+import { deadLetters } from './bus-contract/dead-letters.js';
 import { deleting } from './bus-contract/deleting.js';
 import { busFixture, type BusContract } from './bus-contract/fixture.js';
 import { groups } from './bus-contract/groups.js';
@@ -22,6 +23,7 @@ export function busContract(contract: BusContract): void {
     tails(fixture);
     keyValue(fixture);
     deleting(fixture);
+    deadLetters(fixture);
 
     test('an unknown stream is a bug of the caller', async () => {
       const { bus } = fixture;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '#runtime/package-root.js';
+import type { WideJobOptions } from '../attacks/jobs/wide-job.js';
 import type { JobLine, JobOptions } from '../system/jobs/job-options.js';
 
 export interface JobEnd {
@@ -31,6 +32,11 @@ const jobs = join(packageRoot, 'dist/test/system/jobs');
 
 export function startNodeJob(options: JobOptions): JobProcess {
   return startJob(process.execPath, [join(jobs, 'node-job.js')], options);
+}
+
+/** A job whose snapshots are dear to measure. */
+export function startWideJob(options: WideJobOptions): JobProcess {
+  return startJob(process.execPath, [join(packageRoot, 'dist/test/attacks/jobs/wide-job.js')], options);
 }
 
 /** `python`: one that imports torch (`findPython`). */

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startNodeJob, startTorchJob, type JobProcess } from './job-process.js';
+import { startNodeJob, startTorchJob, startWideJob, type JobProcess } from './job-process.js';
 import { freePorts, launchService, type LaunchedService, type ServiceOptions } from './service-process.js';
+import type { WideJobOptions } from '../attacks/jobs/wide-job.js';
 import type { JobOptions } from '../system/jobs/job-options.js';
 
 /** A folder and processes that are gone when the test is over, however it ended. */
@@ -29,6 +30,10 @@ export class Scene {
 
   nodeJob(options: JobOptions): JobProcess {
     return this.keep(startNodeJob(options));
+  }
+
+  wideJob(options: WideJobOptions): JobProcess {
+    return this.keep(startWideJob(options));
   }
 
   torchJob(python: string, options: JobOptions): JobProcess {

@@ -38,6 +38,10 @@ export interface ServiceOptions {
   readonly dataDir: string;
   readonly ports?: Ports;
   readonly env?: Readonly<Record<string, string>>;
+  /** Further flags of `up`. */
+  readonly flags?: readonly string[];
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export const cliPath = join(packageRoot, 'dist/apps/cli/main.js');
@@ -51,11 +55,19 @@ export async function startServiceProcess(options: ServiceOptions): Promise<Serv
 
 /** The same without waiting: a service can be killed while it starts. */
 export function launchService(options: ServiceOptions & { readonly ports: Ports }): LaunchedService {
-  const { dataDir, ports, env } = options;
+  const { dataDir, ports, env, nodeFlags = [], flags: further = [] } = options;
   const flags = { data: dataDir, 'port-http': ports.http, 'port-grpc': ports.grpc, 'port-clickhouse': ports.clickhouse };
   const child = spawn(
     process.execPath,
-    [cliPath, 'up', '--log-level', 'warn', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])],
+    [
+      ...nodeFlags,
+      cliPath,
+      'up',
+      '--log-level',
+      'warn',
+      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      ...further,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
   let errors = '';

@@ -86,4 +86,65 @@ const environmentRule = {
   },
 };
 
-export default { meta: { name: 'stagewatch' }, rules: { rooms: roomsRule, environment: environmentRule } };
+/** Whether an array is as short as it is written: literals, choices between them, and arguments handed on. */
+function isShort(node) {
+  switch (node.type) {
+    case 'ArrayExpression':
+      return node.elements.every((element) => element?.type !== 'SpreadElement' || isShort(element.argument));
+    case 'ConditionalExpression':
+      return isShort(node.consequent) && isShort(node.alternate);
+    case 'LogicalExpression':
+      return isShort(node.right);
+    case 'TSAsExpression':
+      return node.typeAnnotation.type === 'TSTupleType';
+    case 'Identifier':
+      return isRestParameter(node);
+    default:
+      return false;
+  }
+}
+
+/** What came as arguments may go on as arguments. */
+function isRestParameter({ name, parent }) {
+  for (let at = parent; at; at = at.parent) if (at.params?.some?.((param) => hasRest(param, name))) return true;
+  return false;
+}
+
+function hasRest(pattern, name) {
+  if (pattern?.type === 'RestElement') return pattern.argument.name === name;
+  return pattern?.type === 'ArrayPattern' && pattern.elements.some((element) => hasRest(element, name));
+}
+
+/** Arguments lie on the stack: an array of a hundred thousand elements, spread into a call, ends in a RangeError. */
+const spreadRule = {
+  create(context) {
+    const from = relative(root, context.filename ?? context.getFilename()).replaceAll('\\', '/');
+    if (isTest(from) || inside(from, 'test')) return {};
+    const check = (node) => {
+      for (const argument of node.arguments) {
+        if (argument.type !== 'SpreadElement' || isShort(argument.argument)) continue;
+        const message =
+          'an array spread into a call ends in an error when it is long: loop, or use what takes arrays; ' +
+          'where it is short for certain, say why (oxlint-disable-next-line stagewatch/spread -- reason)';
+        context.report({ node: argument, message });
+      }
+    };
+    return { CallExpression: check, NewExpression: check };
+  },
+};
+
+/** `libs/runtime/stop-signal.ts` says why. */
+const heldSignalsRule = {
+  create(context) {
+    return {
+      MemberExpression(n) {
+        if (n.object.name === 'AbortSignal' && ['any', 'timeout'].includes(n.property.name)) {
+          context.report({ node: n, message: 'Node 20 forgets it after a garbage collection: use stopSignal of libs/runtime' });
+        }
+      },
+    };
+  },
+};
+
+const rules = { rooms: roomsRule, environment: environmentRule, spread: spreadRule, 'held-signals': heldSignalsRule };
+export default { meta: { name: 'stagewatch' }, rules };

@@ -1,24 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
-import { packageRoot } from '#runtime/package-root.js';
+import { expect, it } from 'vitest';
+import { lintSource } from './lint-source.js';
 
-// The linter itself is run on a file that lies in the room, so that the rule, the table and the wiring are all tested.
-const folder = join(packageRoot, 'libs/math/lint-probe');
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-function lint(source: string): string {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'probe.ts');
-  writeFileSync(file, source);
-  try {
-    execFileSync(join(packageRoot, 'node_modules/.bin/oxlint'), [file], { cwd: packageRoot, encoding: 'utf8', stdio: 'pipe' });
-    return '';
-  } catch (error) {
-    return (error as { stdout: string }).stdout;
-  }
-}
+const lint = (source: string): string => lintSource(source, 'lint-probe-rooms');
 
 it.each([
   ['a static import', `import { newId } from '#runtime/ids.js';\nexport const id = newId('x');\n`],

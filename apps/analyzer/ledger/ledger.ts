@@ -40,7 +40,7 @@ async function writeAll(
     const envelope = decode(message);
     const own = scalarRows(envelope);
     if (own.length > 0) receivedMs.push(envelope.receivedTimeMs);
-    rows.push(...own);
+    for (const row of own) rows.push(row);
   }
   const first = messages[0]!.position;
   const last = messages.at(-1)!.position;

@@ -41,7 +41,7 @@ function thin(line: readonly ScalarRow[]): readonly ScalarRow[] {
   const buckets = maxPoints / 2 - 1;
   for (let i = 0; i < buckets; i++) {
     const bucket = line.slice(Math.floor((i * line.length) / buckets), Math.floor(((i + 1) * line.length) / buckets));
-    kept.push(...extremes(bucket));
+    for (const row of extremes(bucket)) kept.push(row);
   }
   // The newest point is what a reader looks at.
   const last = line.at(-1)!;

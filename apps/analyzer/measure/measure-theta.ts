@@ -2,10 +2,15 @@ import { checkProduct, type CompiledModel } from '#engine/index.js';
 import { compareReference, measureSnapshot } from '#instruments/index.js';
 import { norm } from '#math/vectors.js';
 import type { MeasureJob, MeasureResult } from './measurer.js';
+import type { CachedModel } from './model-cache.js';
 import { decodeVectors, encodeVectors } from './tracker-bytes.js';
 
 /** One snapshot; and, at a model's first, whether its curvature is to be believed. */
-export async function measureTheta(model: CompiledModel, theta: Float32Array, job: MeasureJob): Promise<MeasureResult> {
+export async function measureTheta(
+  { model, maxBasis }: CachedModel,
+  theta: Float32Array,
+  job: MeasureJob,
+): Promise<MeasureResult> {
   const checked = job.check ? await checkModel(model, theta, job) : undefined;
   const vectors = decodeVectors(job.tracker, model.parameterCount);
   const { readings, instruments, state } = await measureSnapshot({
@@ -16,6 +21,7 @@ export async function measureTheta(model: CompiledModel, theta: Float32Array, jo
     optimizer: job.optimizer,
     previous: vectors.length === 0 ? undefined : { vectors },
     curvatureOff: job.curvatureOff ?? checked?.curvatureOff,
+    maxBasis,
   });
   return {
     readings,

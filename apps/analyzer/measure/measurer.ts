@@ -3,6 +3,13 @@ import type { OptimizerFacts } from '#detectors/detector.js';
 import { snapshotInstruments, type Reading } from '#instruments/index.js';
 import type { ModelDescription, TensorLayout } from '#wire/generated/messages.js';
 
+/** Bytes that somebody keeps: in a file where there is one, so that whoever measures reads it without a copy. */
+export interface StoredBytes {
+  readonly path: string | undefined;
+  /** Throws BlobMissing. */
+  read(): Promise<Uint8Array>;
+}
+
 /** One snapshot to measure. */
 export interface MeasureJob {
   readonly run: string;
@@ -12,8 +19,7 @@ export interface MeasureJob {
   readonly loss: LossSpec | undefined;
   readonly optimizer: OptimizerFacts;
   readonly learningRate: number;
-  /** Read when its turn has come: many runs may wait, and memory holds one. Throws BlobMissing. */
-  readonly snapshot: () => Promise<Uint8Array>;
+  readonly snapshot: StoredBytes;
   readonly tensors: readonly TensorLayout[];
   /** What the measurement before left; the result depends on it within the tolerance, so it is kept with the position. */
   readonly tracker: Uint8Array | undefined;
@@ -21,8 +27,8 @@ export interface MeasureJob {
   readonly check: boolean;
   /** Curvature was found not to be believed at an earlier snapshot. */
   readonly curvatureOff: string | undefined;
-  /** Reads a graph or a probe set; asked only for what the measurer does not hold. */
-  readonly artifact: (digest: string) => Promise<Buffer>;
+  /** A graph or a probe set; read only where the measurer does not hold it. */
+  readonly artifact: (digest: string) => StoredBytes;
 }
 
 export interface MeasureResult {
@@ -35,14 +41,18 @@ export interface MeasureResult {
 }
 
 export interface Measurer {
+  /** So many at a time; more of them wait for their turn. It may grow once it is known what measures. */
+  readonly capacity: number;
   /**
    * A snapshot or a model that cannot be measured is a result that says why. Throws {@link MeasurerCrashed} when the
-   * measurement took its worker with it.
+   * measurement ended its process, BlobMissing when there is nothing to read, and Stopped when the signal ended it.
    */
-  measure(job: MeasureJob): Promise<MeasureResult>;
+  measure(job: MeasureJob, signal: AbortSignal): Promise<MeasureResult>;
+  /** Ends what is under way at once. */
   close(): Promise<void>;
 }
 
+/** The measurement ended its process; the message is a clause that says how, such as "it was ended by SIGSEGV". */
 export class MeasurerCrashed extends Error {
   override readonly name = 'MeasurerCrashed';
 }

@@ -1,20 +1,43 @@
+import type { Confinement } from '#runtime/processes/reach.js';
 import type { MeasureJob, MeasureResult } from './measurer.js';
 
-/** A job as it crosses to the worker: with the snapshot read, and without artifacts, which the worker asks for by message. */
-export type JobMessage = Omit<MeasureJob, 'artifact' | 'snapshot'> & { readonly snapshot: Uint8Array };
+/** Of a measurement: the files that a measuring process reads and writes. Bytes never travel in messages. */
+export interface JobFiles {
+  readonly snapshot: string;
+  readonly graph: string;
+  /** Of the probe set; undefined where the job gave none. */
+  readonly probeSet: string | undefined;
+  /** What the measurement before left; undefined for a cold start. */
+  readonly tracker: string | undefined;
+  /** Where to write what this one leaves. */
+  readonly trackerAfter: string;
+}
 
-export type ToWorker =
-  | { readonly kind: 'measure'; readonly id: number; readonly job: JobMessage }
-  | { readonly kind: 'artifact'; readonly request: number; readonly bytes: Uint8Array | undefined; readonly error: string }
-  | { readonly kind: 'close' };
+export interface JobMessage {
+  readonly id: number;
+  readonly task: Omit<MeasureJob, 'snapshot' | 'artifact' | 'tracker'>;
+  readonly files: JobFiles;
+}
 
-export type FromWorker =
-  | { readonly kind: 'measured'; readonly id: number; readonly result: MeasureResult }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
-  | { readonly kind: 'artifact'; readonly id: number; readonly request: number; readonly digest: string };
+export type FromMeasuring =
+  /** What runs the graphs, and what the process takes while it measures nothing. */
+  | {
+      readonly kind: 'ready';
+      readonly executor: string;
+      readonly residentBytes: number;
+      readonly confinement: Confinement;
+    }
+  /** `tracker`: whether the file for it was written. */
+  | { readonly kind: 'measured'; readonly id: number; readonly result: Omit<MeasureResult, 'tracker'>; readonly tracker: boolean }
+  | { readonly kind: 'missing'; readonly id: number; readonly path: string }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string };
 
-/** What a worker is started with. */
-export interface WorkerSettings {
+/** How a measuring process answers one job. */
+export type Answer = Exclude<FromMeasuring, { kind: 'ready' }>;
+
+/** What a measuring process is started with. */
+export interface EngineSettings {
+  /** That a measurement may take, beside what an empty process does. */
   readonly memoryBytes: number;
   readonly threads: number | undefined;
   /** `ort-cpu` where nothing is said. */

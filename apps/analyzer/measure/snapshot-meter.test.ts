@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createProbeModel, loadModel, readProbeSet } from '#engine/index.js';
 import { symmetricEigen } from '#math/jacobi-eigen.js';
-import { goldenModel } from '../testing/golden-model.js';
+import { goldenModel, inMemory } from '../testing/golden-model.js';
 import type { MeasureJob, MeasureResult } from './measurer.js';
 import { SnapshotMeter } from './snapshot-meter.js';
 
@@ -21,11 +21,11 @@ const offOf = (result: MeasureResult): Record<string, string> =>
 async function denseTop(job: MeasureJob, theta: readonly number[]): Promise<number> {
   const graph = loadModel({
     format: 'onnx',
-    bytes: await job.artifact('graph'),
+    bytes: await job.artifact('graph').read(),
     parameters: job.model.parameters,
     loss: { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false },
   });
-  const probeSet = readProbeSet(await job.artifact('probe'));
+  const probeSet = readProbeSet(await job.artifact('probe').read());
   const model = createProbeModel({ graph, probeSet, executor: 'reference' });
   const point = await model.linearize(Float32Array.from(theta));
   const size = model.parameterCount;
@@ -80,7 +80,7 @@ describe('SnapshotMeter', () => {
 
   it('says why nothing can be measured: a graph or a snapshot that does not fit', async () => {
     const { job } = goldenModel();
-    const garbage = await meter.measure({ ...job, artifact: () => Promise.resolve(Buffer.from('garbage')) });
+    const garbage = await meter.measure({ ...job, artifact: () => inMemory(Buffer.from('garbage')) });
     expect(Object.keys(offOf(garbage)).length).toBeGreaterThanOrEqual(5);
     expect(garbage.readings).toEqual([]);
     const short = await meter.measure({ ...job, tensors: job.tensors.slice(1) });

@@ -2,22 +2,23 @@ import { readSnapshot } from '#engine/index.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { allOff, type MeasureJob, type Measurer, type MeasureResult } from './measurer.js';
 import { measureTheta } from './measure-theta.js';
-import type { WorkerSettings } from './messages.js';
+import type { EngineSettings } from './messages.js';
 import { ModelCache } from './model-cache.js';
 
-/** Measures snapshots in the thread that it is called in. A model or a snapshot that cannot be measured is a result. */
+/** Measures snapshots in the process that it is called in. A model or a snapshot that cannot be measured is a result. */
 export class SnapshotMeter implements Measurer {
+  readonly capacity = 1;
   private readonly models: ModelCache;
 
-  constructor(settings: WorkerSettings) {
+  constructor(settings: EngineSettings) {
     this.models = new ModelCache(settings);
   }
 
   async measure(job: MeasureJob): Promise<MeasureResult> {
-    const blob = await job.snapshot();
     try {
-      const model = await this.models.model(job);
-      return await measureTheta(model, readSnapshot(blob, job.tensors, model.parameters), job);
+      const cached = await this.models.model(job);
+      const theta = readSnapshot(await job.snapshot.read(), job.tensors, cached.model.parameters);
+      return await measureTheta(cached, theta, job);
     } catch (error) {
       if (!(error instanceof StagewatchError)) throw error;
       return { readings: [], instruments: allOff(sentence(error)), tracker: undefined, check: undefined };

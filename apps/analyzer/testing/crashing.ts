@@ -37,12 +37,15 @@ export class CrashPoint {
     return {
       publish: (...args) => this.through(() => bus.publish(...args)),
       group: async (...args) => this.group(await bus.group(...args)),
+      groups: () => bus.groups(),
       tail: (...args) => bus.tail(...args),
       head: (...args) => bus.head(...args),
       floor: (...args) => bus.floor(...args),
       kv: (bucket) => this.keyValue(bus.kv(bucket)),
       deleteSubject: (...args) => this.through(() => bus.deleteSubject(...args)),
       check: () => bus.check(),
+      copyTo: (path) => bus.copyTo(path),
+      removeGroup: (stream, name) => bus.removeGroup(stream, name),
       close: () => bus.close(),
     };
   }
@@ -52,16 +55,23 @@ export class CrashPoint {
       upload: (...args) => this.through(() => blobs.upload(...args)),
       stat: (...args) => blobs.stat(...args),
       read: (...args) => blobs.read(...args),
+      path: (name) => blobs.path(name),
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),
+      beginCopy: (folder) => blobs.beginCopy(folder),
+      adopt: (name, path) => blobs.adopt(name, path),
       check: () => blobs.check(),
       close: () => blobs.close(),
     };
   }
 
   measurer(measurer: Measurer): Measurer {
-    return { measure: (job) => this.through(() => measurer.measure(job)), close: () => measurer.close() };
+    return {
+      capacity: measurer.capacity,
+      measure: (job, signal) => this.through(() => measurer.measure(job, signal)),
+      close: () => measurer.close(),
+    };
   }
 
   store(store: MemoryStore): MemoryStore {
@@ -78,6 +88,9 @@ export class CrashPoint {
       },
       state: (subject) => group.state(subject),
       deadLetters: () => group.deadLetters(),
+      deadLetterCount: () => group.deadLetterCount(),
+      retryDeadLetter: (ref) => group.retryDeadLetter(ref),
+      dropDeadLetter: (ref) => group.dropDeadLetter(ref),
       depth: () => group.depth(),
     };
   }

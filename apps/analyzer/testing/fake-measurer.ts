@@ -5,6 +5,7 @@ import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../m
  * result depends, within a tolerance, on what the measurement before left.
  */
 export class FakeMeasurer implements Measurer {
+  readonly capacity = 1;
   readonly jobs: MeasureJob[] = [];
   /** Awaited before each measurement; throws to fail it. */
   before: (job: MeasureJob) => Promise<void> = () => Promise.resolve();
@@ -12,7 +13,7 @@ export class FakeMeasurer implements Measurer {
   async measure(job: MeasureJob): Promise<MeasureResult> {
     this.jobs.push(job);
     await this.before(job);
-    const snapshot = await job.snapshot();
+    const snapshot = await job.snapshot.read();
     const view = new DataView(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength);
     const warm = job.tracker === undefined ? 0 : new DataView(job.tracker.buffer, job.tracker.byteOffset).getFloat64(0);
     const sharpness = view.getFloat32(0, true) * (1 + 1e-4 * warm);

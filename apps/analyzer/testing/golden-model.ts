@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readNpz, writeNpz } from '#engine/index.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { packTensors } from '#wire/tensors.js';
-import type { MeasureJob } from '../measure/measurer.js';
+import type { MeasureJob, StoredBytes } from '../measure/measurer.js';
 
 /** PyTorch's own numbers of a model in `test/golden/onnx`. */
 export interface Golden {
@@ -66,15 +66,17 @@ export function goldenModel(name = 'tanh-classes', times = 1): { readonly golden
         decoupledDecay: false,
       },
       learningRate: 0.5,
-      snapshot: () => Promise.resolve(blob),
+      snapshot: inMemory(blob),
       tensors: layout,
       tracker: undefined,
       check: true,
       curvatureOff: undefined,
-      artifact: (digest) => Promise.resolve(Buffer.from(artifacts[digest]!)),
+      artifact: (digest) => inMemory(artifacts[digest]!),
     },
   };
 }
+
+export const inMemory = (bytes: Uint8Array): StoredBytes => ({ path: undefined, read: () => Promise.resolve(bytes) });
 
 function snapshotOf({ parameters, theta }: Golden): ReturnType<typeof packTensors> {
   let at = 0;

@@ -18,17 +18,19 @@ export interface BodyOf {
   readonly rule: { readonly id: string; readonly name: string };
   readonly run: string;
   readonly findings: readonly FindingBody[];
+  /** Findings that nobody will be told of, since too many waited. */
+  readonly leftOut?: number;
   /** Address of the page, without a slash at the end. */
   readonly externalUrl: string;
 }
 
 /** The webhook body of Alertmanager, version 4, so that receivers made for it work. The same input gives the same bytes. */
-export function webhookBody({ rule, run, findings, externalUrl }: BodyOf): string {
+export function webhookBody({ rule, run, findings, externalUrl, leftOut = 0 }: BodyOf): string {
   const alerts = findings.map((finding) => alertOf(finding, externalUrl));
   return JSON.stringify({
     version: '4',
     groupKey: `{}/{rule="${rule.id}"}:{run="${run}"}`,
-    truncatedAlerts: 0,
+    truncatedAlerts: leftOut,
     status: 'firing',
     receiver: rule.name,
     groupLabels: { run },

@@ -28,7 +28,7 @@ describe('alerts - crashes', () => {
     });
     const killed = createAlerts({
       bus: dies,
-      config: { alertsAllowPrivate: true, host: '127.0.0.1', ports: { grpc: 1, http: 1, clickhouse: 1 } },
+      config: { alertsAllowPrivate: true, host: '127.0.0.1', publicUrl: undefined, ports: { grpc: 1, http: 1, clickhouse: 1 } },
       logger: fixture.logger,
       metrics: new Metrics(),
       clock: fixture.clock,
@@ -77,5 +77,8 @@ describe('alerts - crashes', () => {
     await receivedBy(1);
     const letters = await (await fixture.bus.group('findings', 'alerts')).deadLetters();
     expect(letters.map((letter) => [letter.message.id, letter.reason])).toEqual([['garbage', 'not a finding']]);
+    expect((await fixture.metrics.deadLetters.get()).values).toMatchObject([
+      { value: 1, labels: { stream: 'findings', group: 'alerts' } },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bus, Group, Lease, Message } from '#bus/bus.js';
 import { decodeJson, type FindingBody } from '#bus/messages.js';
 import type { Logger } from '#runtime/logging.js';
+import type { Metrics } from '#runtime/metrics.js';
 import type { Clock } from './clock.js';
 import type { Item, Outbox } from './outbox.js';
 import { ruleMatches } from './rule.js';
@@ -16,6 +17,7 @@ export interface IntakeParts {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'deadLetters'>;
   readonly received: (item: Item) => void;
 }
 
@@ -26,6 +28,7 @@ export interface IntakeParts {
 export class Intake {
   private readonly stopping = new AbortController();
   private loop: Promise<void> | undefined;
+  private storing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: IntakeParts) {}
 
@@ -39,13 +42,18 @@ export class Intake {
     await this.loop;
   }
 
+  /** Resolves when the findings that were in hand are in the outbox. */
+  async quiet(): Promise<void> {
+    await this.storing.catch(() => undefined);
+  }
+
   private async run(group: Group): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       let lease: Lease | undefined;
       try {
         lease = await group.take({ ...takeOptions, signal });
-        if (lease !== undefined) await this.store(lease);
+        if (lease !== undefined) await (this.storing = this.store(lease));
         await lease?.release();
       } catch (error) {
         if (signal.aborted) return;
@@ -60,7 +68,7 @@ export class Intake {
   }
 
   private async store(lease: Lease): Promise<void> {
-    const { rules, outbox, clock, received } = this.parts;
+    const { rules, outbox, clock, metrics, received } = this.parts;
     const garbage: number[] = [];
     const adding: Promise<Item | undefined>[] = [];
     for (const message of lease.messages) {
@@ -74,7 +82,10 @@ export class Intake {
     for (const result of added) if (result.status === 'fulfilled' && result.value !== undefined) received(result.value);
     const failed = added.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-    for (const position of garbage) await lease.reject(position, 'not a finding');
+    for (const position of garbage) {
+      await lease.reject(position, 'not a finding');
+      metrics.deadLetters.inc({ stream: 'findings', group: 'alerts' });
+    }
     const last = lease.messages.at(-1)!.position;
     if (last !== garbage.at(-1)) await lease.commit(last);
   }

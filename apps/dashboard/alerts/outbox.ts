@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Bus, KeyValue } from '#bus/bus.js';
 import { decodeJson, encodeJson, type FindingBody } from '#bus/messages.js';
+import { smallest } from '#math/extremes.js';
 
 /** One finding that one rule wants told; its key follows from both, so that it exists once however often it is made. */
 export interface Item {
@@ -10,6 +11,9 @@ export interface Item {
   readonly createdMs: number;
   readonly finding: FindingBody;
 }
+
+/** Enough to find it again. */
+export type ItemRef = Pick<Item, 'key' | 'createdMs'>;
 
 export interface Try {
   readonly timeMs: number;
@@ -31,12 +35,22 @@ export interface Delivery {
   readonly items: readonly string[];
   readonly findings: readonly FindingBody[];
   readonly state: DeliveryState;
+  /** The first and the newest. */
   readonly tries: readonly Try[];
+  /** Those that are not kept. */
+  readonly earlierTries?: number;
+  /** When the first of its findings came. */
+  readonly sinceMs?: number;
+  /** Findings that did not come in, since too many waited. */
+  readonly leftOut?: number;
   /** For `pending`. */
   readonly nextTryMs?: number;
   /** For `cancelled` and `failed`. */
   readonly reason?: string;
 }
+
+/** Enough to find it again. */
+export type DeliveryRef = Pick<Delivery, 'id' | 'createdMs'>;
 
 /** An item that has found its delivery stays as a mark, without its finding. */
 type ItemRow = Item | { readonly delivery: string; readonly run: string; readonly createdMs: number };
@@ -61,25 +75,36 @@ export class Outbox {
     return (await this.kv.put(key, encodeJson(item), 0)) === undefined ? undefined : item;
   }
 
-  /** Makes a delivery of items. The one record is what counts; the marks on the items only save reading. */
-  async seal(items: readonly Item[], ruleName: string, nowMs: number): Promise<Delivery> {
-    const [first] = items;
-    if (first === undefined) throw new RangeError('a delivery needs items');
+  /** Makes a delivery of items; undefined when they are there no longer. The one record is what counts; the marks on the items only save reading. */
+  async seal(
+    items: readonly ItemRef[],
+    head: Pick<Delivery, 'rule' | 'ruleName' | 'run'> & { readonly leftOut: number },
+    nowMs: number,
+  ): Promise<Delivery | undefined> {
+    const found = (await Promise.all(items.map(({ key }) => this.item(key)))).filter((item) => item !== undefined);
+    const [first] = found;
+    if (first === undefined) return undefined;
+    const { leftOut, ...names } = head;
     const delivery: Delivery = {
-      id: `msg_${hash(`${first.rule}\n${first.key}\n${nowMs}`)}`,
-      rule: first.rule,
-      ruleName,
-      run: first.run,
+      id: `msg_${hash(`${names.rule}\n${first.key}\n${nowMs}`)}`,
+      ...names,
       createdMs: nowMs,
-      items: items.map((item) => item.key),
-      findings: items.map((item) => item.finding),
+      items: found.map((item) => item.key),
+      findings: found.map((item) => item.finding),
       state: 'pending',
       tries: [],
       nextTryMs: nowMs,
+      sinceMs: smallest(found.map((item) => item.createdMs)),
+      ...(leftOut > 0 && { leftOut }),
     };
     await this.save(delivery);
-    await Promise.all(items.map((item) => this.mark(item, delivery.id)));
+    await Promise.all(found.map((item) => this.mark(item, delivery.id)));
     return delivery;
+  }
+
+  async read(ref: DeliveryRef): Promise<Delivery | undefined> {
+    const entry = await this.kv.get(deliveryKey(ref));
+    return entry === undefined ? undefined : decodeJson<Delivery>(entry.value);
   }
 
   async save(delivery: Delivery): Promise<void> {
@@ -87,20 +112,21 @@ export class Outbox {
   }
 
   /** The items are wanted no longer. */
-  async drop(items: readonly Item[]): Promise<void> {
+  async drop(items: readonly (ItemRef & Pick<Item, 'run'>)[]): Promise<void> {
     await Promise.all(items.map((item) => this.mark(item, 'dropped')));
   }
 
   /** Items without a delivery, oldest first. A crash may have left one that is in a delivery unmarked. */
-  async waiting(delivered: ReadonlySet<string>): Promise<Item[]> {
-    const items: Item[] = [];
+  async waiting(sealed: ReadonlySet<string>): Promise<readonly (ItemRef & Pick<Item, 'rule' | 'run'>)[]> {
+    const items: (ItemRef & Pick<Item, 'rule' | 'run'> & { readonly step: number })[] = [];
     for await (const { key, value } of this.kv.entries(itemPrefix)) {
       const row = decodeJson<ItemRow>(value);
       if (!('finding' in row)) continue;
-      if (delivered.has(key)) await this.mark(row, 'found at start');
-      else items.push(row);
+      const { rule, run, createdMs, finding } = row;
+      if (sealed.has(key)) await this.mark(row, 'found at start');
+      else items.push({ key, rule, run, createdMs, step: finding.step });
     }
-    return items.sort((a, b) => a.createdMs - b.createdMs || a.finding.step - b.finding.step);
+    return items.sort((a, b) => a.createdMs - b.createdMs || a.step - b.step);
   }
 
   /** The newest first. */
@@ -121,19 +147,25 @@ export class Outbox {
     }
   }
 
-  async forgetRun(run: string): Promise<void> {
-    for await (const delivery of this.deliveries()) if (delivery.run === run) await this.kv.delete(deliveryKey(delivery));
+  async forgetRuns(runs: ReadonlySet<string>): Promise<void> {
+    for await (const delivery of this.deliveries()) if (runs.has(delivery.run)) await this.kv.delete(deliveryKey(delivery));
     for await (const { key, value } of this.kv.entries(itemPrefix)) {
-      if (decodeJson<ItemRow>(value).run === run) await this.kv.delete(key);
+      if (runs.has(decodeJson<ItemRow>(value).run)) await this.kv.delete(key);
     }
   }
 
-  private async mark(item: Item, delivery: string): Promise<void> {
+  private async item(key: string): Promise<Item | undefined> {
+    const entry = await this.kv.get(key);
+    const row = entry === undefined ? undefined : decodeJson<ItemRow>(entry.value);
+    return row !== undefined && 'finding' in row ? row : undefined;
+  }
+
+  private async mark(item: Pick<Item, 'key' | 'run' | 'createdMs'>, delivery: string): Promise<void> {
     await this.kv.put(item.key, encodeJson({ delivery, run: item.run, createdMs: item.createdMs }));
   }
 }
 
-function deliveryKey({ createdMs, id }: Delivery): string {
+function deliveryKey({ createdMs, id }: DeliveryRef): string {
   return `${deliveryPrefix}${String(lastMs - createdMs).padStart(13, '0')}-${id}`;
 }
 

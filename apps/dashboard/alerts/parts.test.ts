@@ -76,11 +76,11 @@ test.each([
   expect(globMatches(pattern, text)).toBe(matches);
 });
 
-test('schedule - waits grow to hours, end, and are never shorter than asked', () => {
+test('schedule - waits grow to a quarter of an hour, and are never shorter than asked', () => {
   const fixed = () => 0;
   expect(retryDelaysMs.map((_, i) => nextDelayMs(i + 1, 0, fixed))).toEqual([...retryDelaysMs]);
   expect(retryDelaysMs.toSorted((a, b) => a - b)).toEqual([...retryDelaysMs]);
-  expect(nextDelayMs(retryDelaysMs.length + 1)).toBeUndefined();
+  expect(nextDelayMs(100, 0, fixed)).toBe(15 * 60_000);
   expect(nextDelayMs(1, 60_000, fixed)).toBe(60_000);
   expect(nextDelayMs(1, 0, () => 1)).toBe(5500);
 });

@@ -2,12 +2,14 @@ import { request as requestHttp, type IncomingMessage, type RequestOptions } fro
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { Outcome } from '#runtime/retry.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import { checkedAddresses, type Resolve, type ResolvedAddress } from './address-guard.js';
 
-/** From the first name look-up to the end of the answer. */
+/** From the first name look-up to the status line. */
 const timeoutMs = 15_000;
-/** Answers are not read for their content; more than this is not read at all. */
+/** Answers are not read for their content: they may end by themselves within these bounds, and are cut off then. */
 const maxAnswerBytes = 64 * 1024;
+const maxAnswerMs = 1000;
 const maxRetryAfterMs = 24 * 60 * 60 * 1000;
 
 export interface WebhookRequest {
@@ -30,16 +32,21 @@ export interface WebhookOptions {
   readonly timeoutMs?: number;
 }
 
-/** One POST, without redirects, to a checked address. */
+/** One POST, without redirects, to a checked address. Whatever the receiver does, it is over in time. */
 export function createWebhook(options: WebhookOptions): Send {
   return async ({ url, headers, body, signal }) => {
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? timeoutMs)]);
-    try {
+    const stop = stopSignal([signal], options.timeoutMs ?? timeoutMs);
+    const deliver = async (): Promise<IncomingMessage> => {
       const target = new URL(url);
-      const addresses = await unlessAborted(checkedAddresses(target.hostname, options.allowPrivate, options.resolve), stop);
-      return judge(await post(target, addresses, headers, body, stop));
+      const addresses = await checkedAddresses(target.hostname, options.allowPrivate, options.resolve);
+      return post(target, addresses, headers, body, stop.signal);
+    };
+    try {
+      return judge(await unlessAborted(deliver(), stop.signal));
     } catch (error) {
-      return { kind: 'retryable', error: stop.aborted && !signal.aborted ? new Error('no answer in time') : error };
+      return { kind: 'retryable', error: stop.isLate ? new Error('no answer in time') : error };
+    } finally {
+      stop.end();
     }
   };
 }
@@ -74,24 +81,36 @@ function post(
       method: 'POST',
       // A connection of its own: a kept one would have been checked for somebody else.
       agent: false,
-      signal,
       lookup: answering(addresses),
       headers: { 'content-type': 'application/json', 'content-length': bytes.length, 'user-agent': 'stagewatch', ...headers },
     };
     const request = target.protocol === 'https:' ? requestHttps(target, options) : requestHttp(target, options);
-    request.once('error', reject);
+    const abort = (): void => void request.destroy(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    request.on('error', reject);
+    // Hung up, or an answer in another protocol: no error comes then.
+    request.once('close', () => reject(new Error('the receiver hung up without an answer')));
     request.once('response', (answer) => {
-      let read = 0;
-      answer.on('data', (chunk: Buffer) => {
-        read += chunk.length;
-        if (read > maxAnswerBytes) answer.destroy();
-      });
-      // The status is the answer; whether the rest came whole does not matter.
-      answer.once('error', () => resolve(answer));
-      answer.once('close', () => resolve(answer));
+      signal.removeEventListener('abort', abort);
+      letEnd(answer);
+      // The status is the answer; whether the rest comes whole does not matter.
+      resolve(answer);
     });
     request.end(bytes);
   });
+}
+
+/** Lets an answer come to its end, so that the receiver sees no broken connection, but not at any cost. */
+function letEnd(answer: IncomingMessage): void {
+  const timer = setTimeout(() => answer.destroy(), maxAnswerMs);
+  let read = 0;
+  answer.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+    if (read > maxAnswerBytes) answer.destroy();
+  });
+  answer.once('error', () => answer.destroy());
+  answer.once('close', () => clearTimeout(timer));
 }
 
 /** A name look-up that knows only what was checked. */
@@ -107,7 +126,7 @@ function answering(addresses: readonly ResolvedAddress[]): LookupFunction {
   };
 }
 
-/** A name look-up cannot be broken off; one can stop waiting for it. */
+/** Not all work can be broken off, a name look-up for one; one can stop waiting for it. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason as Error);

@@ -50,7 +50,7 @@ function wantsGzip(request: IncomingMessage): boolean {
 }
 
 export function sendError(response: ServerResponse, error: unknown): void {
-  const { status, text } = describe(error);
+  const { status, text, retryAfterMs } = describe(error);
   if (response.headersSent) {
     response.destroy();
     return;
@@ -62,17 +62,20 @@ export function sendError(response: ServerResponse, error: unknown): void {
     'x-clickhouse-exception-code': code,
     // What was not read of the request would be taken for the next one.
     connection: 'close',
+    ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
     ...(status === 401 ? { 'www-authenticate': 'Basic realm="stagewatch"' } : {}),
   });
   response.end(`${text}\n`);
 }
 
-function describe(error: unknown): { readonly status: number; readonly text: string } {
+function describe(error: unknown): { readonly status: number; readonly text: string; readonly retryAfterMs?: number } {
   if (error instanceof DoorError) return { status: error.status, text: error.message };
   if (!(error instanceof StagewatchError))
     return { status: 500, text: clickHouseMessage('STD_EXCEPTION', 'An unexpected error; the log has the details') };
   const status = errorCodes[error.code].http;
-  if (error.message.startsWith('Code: ')) return { status, text: error.message };
+  const { retryAfterMs } = error.detail;
+  const later = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (error.message.startsWith('Code: ')) return { status, text: error.message, ...later };
   const name = status === 401 ? 'AUTHENTICATION_FAILED' : status === 403 ? 'ACCESS_DENIED' : 'STD_EXCEPTION';
-  return { status, text: clickHouseMessage(name, error.message.replace(/\.$/, '')) };
+  return { status, text: clickHouseMessage(name, error.message.replace(/\.$/, '')), ...later };
 }

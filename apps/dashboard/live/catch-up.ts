@@ -1,5 +1,6 @@
 import { decodeJson, type LiveBody } from '#bus/messages.js';
 import type { Bus } from '#bus/bus.js';
+import { stopSignal } from '#runtime/stop-signal.js';
 import { DeltaBuffer, type FrameContent } from './delta-buffer.js';
 import { maxFrameItems } from './topic.js';
 
@@ -21,19 +22,31 @@ export interface CatchUp {
 
 /** Reads what a client has missed since its cursor. False when that is too much, or no longer there. */
 export async function catchUp(options: CatchUp): Promise<boolean> {
-  const { bus, run, cursor, target } = options;
+  const { run, cursor, target } = options;
   if (target() - cursor > maxMessages) return false;
   const buffer = new DeltaBuffer(run === undefined);
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(maxMs)]);
+  const stop = stopSignal([options.signal], maxMs);
+  try {
+    return await readOn(options, buffer, stop.signal);
+  } finally {
+    stop.end();
+  }
+}
+
+async function readOn(
+  { bus, run, cursor, target, ended, arrived }: CatchUp,
+  buffer: DeltaBuffer,
+  signal: AbortSignal,
+): Promise<boolean> {
   for await (const message of bus.tail('live', { after: cursor, signal })) {
-    if (options.ended()) return true;
+    if (ended()) return true;
     if (run === undefined || message.subject === run) buffer.add(message.subject, decodeJson<LiveBody>(message.body));
     if (buffer.items > maxFrameItems) return false;
     if (message.position < target()) continue;
     if ((await bus.floor('live')) > cursor) return false;
     if (message.position < target()) continue;
     const items = buffer.items;
-    options.arrived({ position: target(), content: buffer.drain() ?? {}, items });
+    arrived({ position: target(), content: buffer.drain() ?? {}, items });
     return true;
   }
   return false;

@@ -8,12 +8,15 @@ export function memoryBlobs(check: () => Promise<void> = () => Promise.resolve()
     upload: never,
     stat: never,
     read: never,
+    path: () => undefined,
     // oxlint-disable-next-line require-yield
     async *list() {
       await never();
     },
     delete: never,
     deletePrefix: never,
+    beginCopy: never,
+    adopt: never,
     check,
     close: () => Promise.resolve(),
   };

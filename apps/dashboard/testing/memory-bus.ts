@@ -1,4 +1,14 @@
-import type { Bus, Entry, Group, KeyValue, Message, OutgoingMessage, PublishResult, TailOptions } from '#bus/bus.js';
+import type {
+  Bus,
+  DeclaredGroup,
+  Entry,
+  Group,
+  KeyValue,
+  Message,
+  OutgoingMessage,
+  PublishResult,
+  TailOptions,
+} from '#bus/bus.js';
 
 /** A bus in memory, with what the dashboard uses of one: publishing, tails, and values. Keeps the newest messages of a stream. */
 export class MemoryBus implements Bus {
@@ -67,8 +77,20 @@ export class MemoryBus implements Bus {
     return Promise.reject(new Error('The bus in memory has no groups.'));
   }
 
+  groups(): readonly DeclaredGroup[] {
+    return [];
+  }
+
   check(): Promise<void> {
     return Promise.resolve();
+  }
+
+  copyTo(): Promise<void> {
+    return Promise.reject(new Error('The bus in memory cannot be copied.'));
+  }
+
+  removeGroup(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   encodeJson,
+  notMeasuring,
   type FindingBody,
   type InstrumentBody,
   type LiveBody,
@@ -88,7 +89,7 @@ export class Recorder {
   }
 
   async deleted(): Promise<void> {
-    await this.store.deleteRun(this.run.run);
+    await this.store.deleteRuns([this.run.run]);
     await this.tell([{ kind: 'deleted' }]);
   }
 
@@ -118,6 +119,7 @@ function emptyRun(createdMs: number): RunBody {
     loss: { kind: 'mse', reduction: 'sum', halved: true },
     batchSize: 0,
     tags: {},
+    measuring: notMeasuring,
   };
 }
 

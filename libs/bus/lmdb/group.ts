@@ -1,7 +1,7 @@
 import type { Logger } from '#runtime/logging.js';
-import type { DeadLetter, Group, GroupOptions, Lease, Message, TakeOptions } from '../bus.js';
-import { decodeDeadLetter, encodeDeadLetter } from './dead-letter-row.js';
-import { after, deadKey, progressKey, readPosition, streamKey, writePosition } from './keys.js';
+import type { DeadLetter, DeadLetterRef, Group, GroupOptions, Lease, Message, TakeOptions } from '../bus.js';
+import { DeadLetters } from './dead-letters.js';
+import { after, groupsPrefix, progressKey, readPosition, writePosition } from './keys.js';
 import { LmdbLease } from './lease.js';
 import type { StreamLog } from './stream-log.js';
 import type { Subjects } from './subjects.js';
@@ -36,6 +36,7 @@ export interface GroupParts {
  * the process ends, whoever held them is gone too.
  */
 export class LmdbGroup implements Group {
+  readonly letters: DeadLetters;
   private readonly progress = new Map<number, Progress>();
   private readonly ready = new Set<number>();
   private readonly held = new Map<number, LmdbLease | 'being taken'>();
@@ -60,6 +61,8 @@ export class LmdbGroup implements Group {
       progress.pending = log.count(mark.subject, progress.position);
       this.offer(mark.subject);
     }
+    this.letters = new DeadLetters({ ...parts, stream: log.number, group: number });
+    for (const subject of this.letters.retrying) if (subjects.name(subject) !== undefined) this.offer(subject);
   }
 
   /** Everything of a subject up to here is finished. */
@@ -92,18 +95,27 @@ export class LmdbGroup implements Group {
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {
-    const { tables, log, number, subjects } = this.parts;
-    const prefix = progressKey(log.number, number, 0).subarray(0, 4);
-    const letters: DeadLetter[] = [];
-    for (const { key, value } of tables.dead.getRange({ start: prefix, end: after(prefix) })) {
-      const subject = subjects.name(key.readUInt32BE(4));
-      if (subject !== undefined) letters.push(decodeDeadLetter(value, readPosition(key, 8), subject));
-    }
-    return letters.sort((a, b) => a.timeMs - b.timeMs || a.message.position - b.message.position);
+    return this.letters.list();
+  }
+
+  async deadLetterCount(): Promise<number> {
+    return this.letters.count();
+  }
+
+  async retryDeadLetter(ref: DeadLetterRef): Promise<boolean> {
+    const subject = await this.letters.retry(ref);
+    if (subject === undefined) return false;
+    this.letters.retrying.add(subject);
+    this.offer(subject);
+    return true;
+  }
+
+  dropDeadLetter(ref: DeadLetterRef): Promise<boolean> {
+    return this.letters.drop(ref);
   }
 
   async depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }> {
-    let messages = 0;
+    let messages = this.letters.waiting();
     let oldest: { readonly position: number; readonly timeMs: number } | undefined;
     for (const [subject, progress] of this.progress) {
       if (progress.pending <= 0) continue;
@@ -123,6 +135,7 @@ export class LmdbGroup implements Group {
   /** The subject is deleted: nobody holds it any more. */
   drop(subject: number): void {
     this.progress.delete(subject);
+    this.letters.retrying.delete(subject);
     this.ready.delete(subject);
     this.held.delete(subject);
     clearTimeout(this.resting.get(subject));
@@ -156,9 +169,8 @@ export class LmdbGroup implements Group {
   }
 
   setAside(subject: number, message: Message, reason: string, batch: Batch): void {
-    const { log, tables, number, logger, name } = this.parts;
-    const key = deadKey(log.number, number, subject, message.position);
-    batch.put(tables.dead, key, encodeDeadLetter(message, reason, Date.now()));
+    const { log, logger, name } = this.parts;
+    this.letters.add(subject, message, reason, batch);
     batch.onSuccess(() => {
       logger?.warn({ stream: log.name, group: name, subject: message.subject, id: message.id, reason }, 'message set aside');
     });
@@ -178,7 +190,7 @@ export class LmdbGroup implements Group {
 
   private offer(subject: number): void {
     if (this.held.has(subject) || this.resting.has(subject) || this.ready.has(subject)) return;
-    if ((this.progress.get(subject)?.pending ?? 0) <= 0) return;
+    if ((this.progress.get(subject)?.pending ?? 0) <= 0 && !this.letters.retrying.has(subject)) return;
     this.ready.add(subject);
     this.wake.one();
   }
@@ -188,6 +200,8 @@ export class LmdbGroup implements Group {
     this.ready.delete(subject);
     this.held.set(subject, 'being taken');
     try {
+      const retried = this.letters.retrying.has(subject) ? this.retried(subject) : undefined;
+      if (retried !== undefined) return retried;
       const progress = this.progressOf(subject);
       const messages = log.read({ after: progress.position, subject }, Math.max(1, options.maxMessages), options.maxBytes);
       const [first] = messages;
@@ -210,6 +224,15 @@ export class LmdbGroup implements Group {
       if (this.held.get(subject) === 'being taken') this.giveBack(subject);
       throw error;
     }
+  }
+
+  /** A letter that goes through once more is a lease by itself: what it ends in moves no position. */
+  private retried(subject: number): LmdbLease | undefined {
+    const message = this.letters.next(subject, this.parts.subjects.name(subject) ?? '');
+    if (message === undefined) return undefined;
+    const lease = new LmdbLease(this, subject, [message], 1, this.stateOf(subject));
+    this.held.set(subject, lease);
+    return lease;
   }
 
   /** Counts the delivery durably before anybody sees the message: what kills the process must not be handed out for ever. */
@@ -252,5 +275,5 @@ export class LmdbGroup implements Group {
 
 /** Keys of everything that a group keeps, for all subjects: its name in `meta`. */
 export function groupMetaKey(stream: number, name: string): Buffer {
-  return Buffer.concat([Buffer.from('group/'), streamKey(stream), Buffer.from(`/${name}`)]);
+  return Buffer.concat([groupsPrefix(stream), Buffer.from(name)]);
 }

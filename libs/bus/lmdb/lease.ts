@@ -54,6 +54,7 @@ export class LmdbLease implements Lease {
     const group = this.group;
     await group.parts.writer.write((batch) => {
       this.assertHeld();
+      if (group.letters.retrying.has(this.subjectNumber)) group.letters.finished(this.subjectNumber, position, batch);
       also(batch);
       const from = group.position(this.subjectNumber);
       const finished = this.messages.filter((message) => message.position > from && message.position <= position).length;

@@ -29,6 +29,8 @@ export interface Tables {
   readonly states: Table;
   /** (stream, group, subject, position) → dead letter. */
   readonly dead: Table;
+  /** (stream, group, subject, position) → dead letter that waits to be worked on again. */
+  readonly retries: Table;
   /** (bucket, key) → revision and value. */
   readonly kv: Table;
 }
@@ -63,6 +65,7 @@ export function openTables(path: string, mapBytes: number): Tables {
     progress: table('progress'),
     states: table('states'),
     dead: table('dead'),
+    retries: table('retries'),
     kv: table('kv'),
   };
 }

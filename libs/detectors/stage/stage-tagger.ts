@@ -16,6 +16,7 @@ import { lookAt } from './window.js';
  */
 export const stageTagger: Detector<TaggerState> = {
   name: 'stage',
+  needs: 'measured',
   initial: initialTaggerState,
   onReadings,
   onEvent,
@@ -38,10 +39,10 @@ function advance(draft: TaggerState, { step, loss, learningRate, measured }: Obs
   if (draft.stage === 'diverged') return [];
   draft.lastLoss = loss;
 
-  const moves: (Move | undefined)[] = [followLearningRate(draft, learningRate, step)];
+  const moves = [followLearningRate(draft, learningRate, step)];
   noteEarlyLoss(draft, loss.value, first, step);
-  if (measured !== undefined) moves.push(...measurement(draft, measured, step, { value: loss.value, first }, facts));
-  return moves.filter((move) => move !== undefined);
+  const measuredMoves = measured === undefined ? [] : measurement(draft, measured, step, { value: loss.value, first }, facts);
+  return [...moves, ...measuredMoves].filter((move) => move !== undefined);
 }
 
 function measurement(draft: TaggerState, measured: Measured, step: number, loss: LossNow, facts: RunFacts): (Move | undefined)[] {

@@ -3,6 +3,7 @@ import { median } from './noise.js';
 import { rules } from './rules.js';
 import { moveTo, type Move, type TaggerState } from './state.js';
 import { resetTrend, type Look } from './window.js';
+import { largest, smallest } from '#math/extremes.js';
 
 /** The rule of the stage that the run is in decides whether it leaves it. */
 export function nextMove(draft: TaggerState, look: Look, loss: LossNow, facts: RunFacts): Move | undefined {
@@ -32,7 +33,7 @@ function leaveTransient(draft: TaggerState, look: Look, loss: LossNow): Move | u
 }
 
 function isSettled(window: readonly number[], look: Look, loss: LossNow): boolean {
-  const range = Math.max(...window) - Math.min(...window);
+  const range = largest(window) - smallest(window);
   return range <= Math.max(rules.settleRange, rules.settleNoise * look.noise) && loss.value <= loss.first * 1.0001;
 }
 

@@ -7,6 +7,19 @@ const linux = process.platform === 'linux';
 /** NVIDIA's driver shows its cards so on Linux; elsewhere there is no CUDA for Node. */
 export const hasNvidiaGpu = (): boolean => linux && existsSync('/dev/nvidia0');
 
+/** NVIDIA's cards that a process may use, by their numbers: those that the environment leaves to it, or all. */
+export function cudaDevices(): readonly string[] {
+  const allowed = nativeSetting('CUDA_VISIBLE_DEVICES');
+  if (allowed !== undefined) return allowed.split(',').filter((device) => device !== '');
+  try {
+    return readdirSync('/dev').flatMap((name) => /^nvidia(\d+)$/.exec(name)?.[1] ?? []);
+  } catch {
+    return [];
+  }
+}
+
+export const usesCuda = (executor: string): boolean => executor === 'ort-cuda' || executor === 'tfjs-node-gpu';
+
 /** A card that can draw; elsewhere than on Linux every machine that people train on has one. */
 export function hasGpu(): boolean {
   if (!linux || hasNvidiaGpu()) return true;

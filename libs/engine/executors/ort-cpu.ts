@@ -23,8 +23,8 @@ export function createOrtCpuExecutor({ threads }: { readonly threads?: number | 
     // They are the garbage collector's, like every array.
     release: () => {},
     close: async () => {},
-    compile: async (graph) => {
-      const session = new OrtSession(library, graph, threads);
+    compile: async (graph, { seldom = false } = {}) => {
+      const session = new OrtSession(library, graph, threads, !seldom);
       return {
         run: async (inputs, into) => {
           // A chance for everybody else on this thread: a wish to stop must be heard between two runs.

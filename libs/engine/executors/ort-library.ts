@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type koffi from 'koffi';
+import { nativeCalls } from '#runtime/native-calls.js';
 
 const require = createRequire(import.meta.url);
 
@@ -28,14 +29,15 @@ const memoryTypes = { default: 0 };
  * run they would take it from the next session, and from the training that is watched.
  */
 const settings = { 'session.force_spinning_stop': '1' };
-/** Of a graph, while its session is opened: more than the 2 MiB that koffi gives a call. */
-const stackBytes = 8 * 2 ** 20;
 /** RTLD_NOW, the same on Linux and macOS. */
 const bindNow = 2;
 
 export interface OrtLibrary {
-  /** Throws an Error when it refuses the model. */
-  createSession(model: Uint8Array, threads: number | undefined): Handle;
+  /**
+   * Throws an Error when it refuses the model. One that keeps its memory is faster from its second run on, and holds as much as
+   * its largest run took until it is released.
+   */
+  createSession(model: Uint8Array, threads: number | undefined, keepsMemory?: boolean): Handle;
   inputNames(session: Handle): readonly string[];
   /** Names as C strings, one after the other. */
   names(names: readonly string[]): NameList;
@@ -63,7 +65,7 @@ let opened: OrtLibrary | undefined;
 
 /** Once a thread. Throws an Error when it, or the way to call it, is not there. */
 export function openOrtLibrary(): OrtLibrary {
-  opened ??= bind(require('koffi') as typeof koffi);
+  opened ??= bind(nativeCalls());
   return opened;
 }
 
@@ -81,7 +83,6 @@ function keepLoaded(ffi: typeof koffi, path: string): void {
 }
 
 function bind(ffi: typeof koffi): OrtLibrary {
-  ffi.config({ sync_stack_size: stackBytes });
   const path = libraryPath();
   const library = ffi.load(path);
   keepLoaded(ffi, path);
@@ -115,6 +116,7 @@ function bind(ffi: typeof koffi): OrtLibrary {
   const createSession = checked(8, 'uintptr_t', 'void *', 'size_t', 'uintptr_t', 'void *');
   const run = checked(9, 'uintptr_t', 'uintptr_t', 'void *', 'void *', 'size_t', 'void *', 'size_t', 'void *');
   const createOptions = checked(10, 'void *');
+  const disableArena = checked(19, 'uintptr_t');
   const setOptimization = checked(23, 'uintptr_t', 'int');
   const setThreads = checked(24, 'uintptr_t', 'int');
   const inputCount = checked(30, 'uintptr_t', 'void *');
@@ -138,12 +140,13 @@ function bind(ffi: typeof koffi): OrtLibrary {
   const allocator = written((place) => defaultAllocator(place));
 
   return {
-    createSession: (model, threads) => {
+    createSession: (model, threads, keepsMemory = true) => {
       const options = written((place) => createOptions(place));
       try {
         setOptimization(options, optimizations.all);
         for (const [key, value] of Object.entries(settings)) setEntry(options, key, value);
         if (threads !== undefined) setThreads(options, threads);
+        if (!keepsMemory) disableArena(options);
         return written((place) => createSession(environment, model, model.byteLength, options, place));
       } finally {
         releaseOptions!(options);

@@ -29,9 +29,9 @@ export class OrtSession {
   readonly #outputNames: NameList;
   #isOpen = true;
 
-  constructor(library: OrtLibrary, graph: Graph, threads: number | undefined) {
+  constructor(library: OrtLibrary, graph: Graph, threads: number | undefined, keepsMemory = true) {
     this.#library = library;
-    this.#session = library.createSession(exportOnnx(graph), threads);
+    this.#session = library.createSession(exportOnnx(graph), threads, keepsMemory);
     this.#graph = graph;
     const names = new Set(graph.inputs.map(({ name }) => name));
     this.#made = graph.outputs.filter(({ name }) => !names.has(name));

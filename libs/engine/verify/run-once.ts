@@ -24,7 +24,7 @@ export async function runOnce<T extends DeviceTensor>(
       held.push(fed[name]);
     }
     const outputs = await program.run(fed);
-    held.push(...Object.values(outputs));
+    for (const output of Object.values(outputs)) held.push(output);
     const numbers: Record<string, Float64Array> = {};
     for (const [name, tensor] of Object.entries(outputs)) numbers[name] = Float64Array.from(await executor.download(tensor));
     return numbers;

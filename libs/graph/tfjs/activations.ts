@@ -24,7 +24,7 @@ const activations: ReadonlyMap<string, Activation> = new Map<string, Activation>
   ['mish', mish],
   ['relu', relu],
   ['relu6', (e, x) => clip(e, x, { low: 0, high: 6 })],
-  ['selu', (e, x) => selu(e, x, ...SELU)],
+  ['selu', (e, x) => selu(e, x, SELU[0], SELU[1])],
   ['sigmoid', sigmoid],
   ['softmax', (e, x) => softmax(e, x, last(x))],
   ['softplus', softplus],

@@ -123,7 +123,7 @@ function inOrder(nodes: ReadonlyMap<string, TensorFlowNode>, wanted: readonly st
       throw new UnsupportedModel(`Node '${name}' depends on itself`, { field: `node ${name}`, expected: 'no cycle' });
     } else {
       opened.add(name);
-      open.push(...missing.map((source) => source.node).toReversed());
+      for (const source of missing.toReversed()) open.push(source.node);
     }
   }
   return [...order];

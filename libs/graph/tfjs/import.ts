@@ -97,7 +97,7 @@ class LayerWalk {
         throw new UnsupportedModel(`Layer '${name}' depends on itself`, { field: `layer ${name}`, expected: 'no cycle' });
       } else {
         opened.add(key);
-        open.push(...missing.toReversed());
+        for (const each of missing.toReversed()) open.push(each);
       }
     }
     return this.#valueOf(wanted);

@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { nativeCalls } from '../native-calls.js';
 
 /**
  * Called first by every program that runs as a child: when the service is gone, however it ended, so is the child, also
@@ -9,7 +9,7 @@ export function dieWithParent(): void {
   if (process.platform !== 'linux') return;
   const setDeathSignal = 1;
   const sigkill = 9;
-  const prctl = koffi.load(null).func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
+  const prctl = nativeCalls().load(null).func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
   prctl(setDeathSignal, sigkill, 0, 0, 0);
   // It may have gone before the wish was made.
   if (!process.connected) process.exit(0);

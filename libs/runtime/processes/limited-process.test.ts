@@ -34,7 +34,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function start(options: Partial<LimitedProcessOptions> = {}): Promise<{ child: LimitedProcess; next: () => Promise<unknown> }> {
+async function start(
+  options: Partial<LimitedProcessOptions> = {},
+): Promise<{ child: LimitedProcess; next: () => Promise<unknown> }> {
   const heard: unknown[] = [];
   let wake: (() => void) | undefined;
   const child = new LimitedProcess({

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Logger } from '../logging.js';
 import { confineFile, type Reach } from './reach.js';
@@ -28,6 +28,8 @@ export interface LimitedProcessOptions {
   readonly memoryBytes: number;
   /** 0 as everybody, 19 lowest. */
   readonly niceness: number;
+  /** When the machine runs out of memory, Linux ends this process before any other. */
+  readonly firstToGo?: boolean;
   readonly logger: Logger;
   readonly onMessage?: (message: unknown) => void;
 }
@@ -44,12 +46,14 @@ export class LimitedProcess {
   private readonly child: ChildProcess;
   private watch: NodeJS.Timeout | undefined;
   private reason: ProcessEnd | undefined;
+  private limitBytes: number;
   /** Resolves once it is gone, whatever the reason. */
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
     const { file, args = [], nodeFlags = [], environment, name, logger, reach } = options;
     const confined = reach !== undefined;
+    this.limitBytes = options.memoryBytes;
     this.child = fork(file, confined ? [...args, `--confine=${JSON.stringify(reach)}`] : args, {
       execArgv: confined ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
       env: { ...environment },
@@ -72,12 +76,18 @@ export class LimitedProcess {
     });
     if (this.child.pid === undefined) return;
     lowerPriority(this.child.pid, options.niceness);
+    if (options.firstToGo === true) offerToOutOfMemory(this.child.pid);
     this.watch = setInterval(() => this.look(), watchEveryMs);
     this.watch.unref();
   }
 
   get pid(): number | undefined {
     return this.child.pid;
+  }
+
+  /** For a process that says what it takes before it has anything to do. */
+  limitMemory(bytes: number): void {
+    this.limitBytes = bytes;
   }
 
   /** False when it is gone. */
@@ -99,8 +109,8 @@ export class LimitedProcess {
 
   private look(): void {
     const usedBytes = residentBytes(this.child.pid!);
-    if (usedBytes === undefined || usedBytes <= this.options.memoryBytes) return;
-    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.options.memoryBytes };
+    if (usedBytes === undefined || usedBytes <= this.limitBytes) return;
+    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.limitBytes };
     this.child.kill('SIGKILL');
   }
 }
@@ -120,6 +130,14 @@ function lowerPriority(pid: number, niceness: number): void {
     if (niceness > 0) setPriority(pid, Math.min(niceness, constants.priority.PRIORITY_LOW));
   } catch {
     // It has ended already, or the system has no priorities.
+  }
+}
+
+function offerToOutOfMemory(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // It has ended already, or the system decides by itself.
   }
 }
 

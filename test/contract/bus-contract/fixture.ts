@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
+import { stopSignal } from '#runtime/stop-signal.js';
 import type { Bus, Group, Lease, Message, PublishResult, StreamOptions } from '#bus/bus.js';
 
 /** One installation of a bus: it can be left and opened again, and what is durable is still there. */
@@ -64,9 +65,11 @@ export function busFixture(contract: BusContract): BusFixture {
     collect: async (after, count, options = {}) => {
       const found: Message[] = [];
       if (count === 0) return found;
-      const signal = AbortSignal.timeout(10_000);
+      const stop = stopSignal([], 10_000);
       const { stream = 'work', ...rest } = options;
-      for await (const message of bus.tail(stream, { after, signal, ...rest })) if (found.push(message) >= count) break;
+      for await (const message of bus.tail(stream, { after, signal: stop.signal, ...rest }))
+        if (found.push(message) >= count) break;
+      stop.end();
       return found;
     },
   };

@@ -23,6 +23,8 @@ export interface AlertsFixture {
   readonly clock: ManualClock;
   readonly alerts: Alerts;
   readonly logger: Logger;
+  /** Of the alerts that were started last. */
+  readonly metrics: Metrics;
   /** All that was logged. */
   readonly logged: string;
   /** Puts the rule `one`, which waits for nothing. */
@@ -47,6 +49,7 @@ export function alertsFixture(): AlertsFixture {
   let clock: ManualClock;
   let alerts: Alerts;
   let logged: string;
+  let metrics: Metrics;
 
   const logger = pino(
     { level: 'trace' },
@@ -59,8 +62,14 @@ export function alertsFixture(): AlertsFixture {
   );
 
   async function start(options: Partial<AlertsOptions> = {}): Promise<Alerts> {
-    const config = { alertsAllowPrivate: true, host: '127.0.0.1', ports: { grpc: 1, http: 7580, clickhouse: 1 } };
-    const made = createAlerts({ bus, config, logger, metrics: new Metrics(), clock, ...options });
+    const config = {
+      alertsAllowPrivate: true,
+      host: '127.0.0.1',
+      publicUrl: undefined,
+      ports: { grpc: 1, http: 7580, clickhouse: 1 },
+    };
+    metrics = new Metrics();
+    const made = createAlerts({ bus, config, logger, metrics, clock, ...options });
     await made.start();
     return made;
   }
@@ -97,6 +106,9 @@ export function alertsFixture(): AlertsFixture {
       return logged;
     },
     logger,
+    get metrics() {
+      return metrics;
+    },
     rule: (fields = {}) =>
       alerts.rules.put({
         id: 'one',
@@ -163,7 +175,7 @@ export async function eventually<T>(ask: () => T | Promise<T>, right: (value: T)
   for (let tries = 0; ; tries++) {
     const value = await ask();
     if (right(value)) return value;
-    if (tries > 400) throw new Error(`not so in time: ${JSON.stringify(value)}`);
+    if (tries > 400) throw new Error(`not so in time: ${JSON.stringify(value).slice(0, 2000)}`);
     await delay(10);
   }
 }

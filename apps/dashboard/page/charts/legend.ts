@@ -27,7 +27,11 @@ export class Legend {
     if (shape !== this.shape) {
       this.shape = shape;
       this.values = entries.map(() => h('span', { class: 'legend-value' }));
-      fill(this.element, ...entries.map((entry, i) => item(entry, this.values[i]!)), this.place);
+      fill(
+        this.element,
+        entries.map((entry, i) => item(entry, this.values[i]!)),
+        this.place,
+      );
     }
     this.show();
   }

@@ -4,6 +4,7 @@ import type { Palette } from '../theme.js';
 import { withAlpha } from '../theme.js';
 import type { BrokenPoint, Stray } from './columns.js';
 import { at, clip } from './backdrop.js';
+import { smallest } from '#math/extremes.js';
 
 const markSize = 4;
 const hitRadius = 7;
@@ -41,7 +42,7 @@ export function drawFindings(u: uPlot, findings: readonly FindingBody[], chosen:
 export function drawAttempts(u: uPlot, starts: ReadonlyMap<number, number>, palette: Palette): void {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
-  const first = Math.min(...starts.keys());
+  const first = smallest(starts.keys());
   ctx.save();
   ctx.strokeStyle = palette.muted;
   ctx.fillStyle = palette.muted;

@@ -11,7 +11,7 @@ export function showTip(x: number, y: number, findings: readonly FindingBody[], 
   if (tip === undefined) document.body.append((tip = h('div', { class: 'tip', role: 'status' })));
   fill(
     tip,
-    ...findings.map((finding) => {
+    findings.map((finding) => {
       const dot = h('i', { class: 'dot' });
       dot.style.setProperty('--colour', findingColour(finding, palette));
       return h('p', {}, dot, finding.text);

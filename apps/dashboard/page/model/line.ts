@@ -2,6 +2,7 @@ import { fromJsonNumber } from '#math/json-number.js';
 import type { SeriesAnswer, SeriesSource } from '#dashboard/events/http.js';
 import type { SeriesDelta } from '#dashboard/events/live.js';
 import { lowerBound, Points } from './points.js';
+import { largest } from '#math/extremes.js';
 
 /** More points than this are thinned here, so that a page can stay open for weeks. */
 const maxPoints = 300_000;
@@ -83,7 +84,7 @@ export class Line {
 
   lastStep(): number | undefined {
     const lasts = [...this.attempts.values()].filter((p) => p.size > 0).map((p) => p.steps.at(-1)!);
-    return lasts.length === 0 ? undefined : Math.max(...lasts);
+    return lasts.length === 0 ? undefined : largest(lasts);
   }
 
   /** The newest value on the path. */

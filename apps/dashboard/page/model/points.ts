@@ -90,7 +90,8 @@ export class Points {
           if (high < 0 || value > values[high]!) high = i;
         }
       }
-      keep.push(...[...new Set([low, high, broken])].filter((i) => i >= 0).sort((a, b) => a - b));
+      const kept = [...new Set([low, high, broken])].filter((i) => i >= 0).sort((a, b) => a - b);
+      for (const i of kept) keep.push(i);
     }
     this.steps = keep.map((i) => steps[i]!);
     this.values = keep.map((i) => values[i]!);

@@ -1,6 +1,7 @@
 import type { FindingBody, InstrumentBody, RunBody, SeriesAnswer, SeriesNameBody, SeriesSource } from '#dashboard/events/http.js';
 import type { Frame, SeriesDelta } from '#dashboard/events/live.js';
 import { Line } from './line.js';
+import { largest, smallest } from '#math/extremes.js';
 
 export type Change = 'run' | 'findings' | 'instruments' | 'names' | 'lines' | 'deleted';
 
@@ -33,7 +34,7 @@ export class RunModel {
 
   /** Of the newest attempt. */
   get instruments(): readonly InstrumentBody[] {
-    const newest = Math.max(...this.instrumentSets.keys());
+    const newest = largest(this.instrumentSets.keys());
     return this.instrumentSets.get(newest) ?? [];
   }
 
@@ -55,7 +56,7 @@ export class RunModel {
   }
 
   get steps(): { readonly first: number; readonly last: number } | undefined {
-    const first = Math.min(...this.starts.values());
+    const first = smallest(this.starts.values());
     let last = this.run?.step ?? 0;
     for (const lines of this.lines.values()) for (const line of lines) last = Math.max(last, line.lastStep() ?? 0);
     return Number.isFinite(first) ? { first, last: Math.max(first, last) } : undefined;

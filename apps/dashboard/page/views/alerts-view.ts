@@ -1,13 +1,14 @@
 import type {
   AlertDeliveriesAnswer,
   AlertDeliveryBody,
+  AlertReceiverBody,
   AlertRuleAnswer,
   AlertRuleBody,
   AlertRulesAnswer,
   AlertTestAnswer,
 } from '#dashboard/events/alerts.js';
 import { fill, h } from '../dom.js';
-import { formatAgo } from '../format.js';
+import { formatAgo, formatCount } from '../format.js';
 import { ApiError, type Api } from '../live/api.js';
 import { ruleForm } from './rule-form.js';
 import type { View } from './view.js';
@@ -75,7 +76,7 @@ export class AlertsView implements View {
   }
 
   private ruleRow(rule: AlertRuleBody): HTMLElement {
-    const { id, name, kinds, minSeverity, runFilter, url, enabled, disabledReason } = rule;
+    const { id, name, kinds, minSeverity, runFilter, url, enabled, disabledReason, receiver } = rule;
     const button = (label: string, action: () => Promise<void>): HTMLElement =>
       h('button', { type: 'button', class: 'tool', 'aria-label': `${label}: ${name}`, onclick: () => void action() }, label);
     return h(
@@ -90,6 +91,7 @@ export class AlertsView implements View {
         {},
         h('span', { class: enabled ? 'badge on' : 'badge' }, enabled ? 'on' : 'off'),
         disabledReason !== undefined && h('span', { class: 'muted' }, ` ${disabledReason}`),
+        receiverState(receiver),
       ),
       h(
         'td',
@@ -164,7 +166,11 @@ function deliveryRow(one: AlertDeliveryBody): HTMLElement {
     h('td', {}, h('span', { class: 'badge', 'data-state': one.state }, one.state)),
     h('td', {}, one.ruleName),
     h('td', {}, h('a', { href: `/runs/${one.run}` }, one.runName || one.run)),
-    h('td', {}, ...one.findings.map(({ text }) => h('div', {}, text))),
+    h(
+      'td',
+      {},
+      one.findings.map(({ text }) => h('div', {}, text)),
+    ),
     h(
       'td',
       {},
@@ -175,13 +181,35 @@ function deliveryRow(one: AlertDeliveryBody): HTMLElement {
   );
 }
 
+/** Nothing while all is well and nothing waits. */
+function receiverState(receiver: AlertReceiverBody | undefined): HTMLElement | undefined {
+  const { waiting = 0, failingSinceMs, error = '' } = receiver ?? {};
+  const waits = waiting === 0 ? '' : `${formatCount(waiting)} waiting`;
+  if (failingSinceMs === undefined) return waits === '' ? undefined : h('div', { class: 'muted' }, waits);
+  const since = `failing since ${formatAgo(Date.now() - failingSinceMs)}`;
+  return h(
+    'div',
+    {},
+    h('span', { class: 'badge', 'data-state': 'failed' }, since),
+    h('div', { class: 'muted' }, [error, waits].filter((part) => part !== '').join(', ')),
+  );
+}
+
 const rulePath = (id: string): string => `/api/alerts/rules/${encodeURIComponent(id)}`;
 
 function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElement {
   return h(
     'table',
     {},
-    h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', {}, ...rows),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        heads.map((head) => h('th', { scope: 'col' }, head)),
+      ),
+    ),
+    h('tbody', {}, rows),
   );
 }

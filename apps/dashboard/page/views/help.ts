@@ -25,8 +25,17 @@ export function openHelp(): void {
     h(
       'dl',
       {},
-      ...keys.map(([key, what]) =>
-        h('div', {}, h('dt', {}, ...key.split(' ').map((one) => h('kbd', {}, one))), h('dd', {}, what)),
+      keys.map(([key, what]) =>
+        h(
+          'div',
+          {},
+          h(
+            'dt',
+            {},
+            key.split(' ').map((one) => h('kbd', {}, one)),
+          ),
+          h('dd', {}, what),
+        ),
       ),
     ),
     h('p', { class: 'muted' }, 'Drag in a chart to come closer; a double click shows all steps again.'),

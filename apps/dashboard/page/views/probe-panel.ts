@@ -44,7 +44,7 @@ export class ProbePanel {
         h(
           'ul',
           { class: 'instruments' },
-          ...off.map(({ instrument, reason }) =>
+          off.map(({ instrument, reason }) =>
             h('li', {}, h('span', { class: 'badge' }, 'off'), h('strong', {}, instrument), h('span', { class: 'muted' }, reason)),
           ),
         ),
@@ -53,7 +53,7 @@ export class ProbePanel {
           'p',
           { class: 'instruments-on' },
           h('span', { class: 'badge on' }, 'on'),
-          ...on.map(({ instrument }) => h('span', { class: 'instrument' }, instrument)),
+          on.map(({ instrument }) => h('span', { class: 'instrument' }, instrument)),
         ),
       instruments.length === 0 && h('p', { class: 'muted' }, 'No instrument has reported yet.'),
     );

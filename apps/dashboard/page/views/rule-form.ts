@@ -10,7 +10,7 @@ export function ruleForm(create: (rule: Partial<AlertRuleBody>) => Promise<boole
   const severity = h(
     'select',
     {},
-    ...['info', 'warning', 'critical'].map((value) => h('option', { value, selected: value === 'warning' }, value)),
+    ['info', 'warning', 'critical'].map((value) => h('option', { value, selected: value === 'warning' }, value)),
   );
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();

@@ -6,8 +6,9 @@ import { RunsWatch } from '../live/runs-watch.js';
 import type { LiveSocket, LiveState } from '../live/subscription.js';
 import type { RunsModel } from '../model/runs-model.js';
 import { stageName } from '../stages.js';
+import { DeadLettersPanel } from './dead-letters-panel.js';
 import { emptyState } from './empty-state.js';
-import { stageChip, statusBadge } from './parts.js';
+import { measuringNote, stageChip, statusBadge } from './parts.js';
 import { Sparks } from './sparks.js';
 import type { View } from './view.js';
 
@@ -30,8 +31,14 @@ export class RunsView implements View {
   readonly element: HTMLElement;
   private readonly watch: RunsWatch;
   private readonly sparks: Sparks;
+  private readonly deadLetters: DeadLettersPanel;
   private readonly rows = new Map<string, Row>();
   private readonly list = h('div', { class: 'runs', role: 'list' });
+  private readonly more = h(
+    'button',
+    { class: 'tool more-runs', type: 'button', onclick: () => void this.watch.more() },
+    'Older runs',
+  );
   private readonly count = h('span', { class: 'muted', role: 'status' });
   private readonly filter: HTMLInputElement;
   private readonly body = h('div', { class: 'runs-body' }, h('p', { class: 'loading' }, 'Looking for runs…'));
@@ -47,10 +54,12 @@ export class RunsView implements View {
       'aria-label': 'Filter runs',
       oninput: () => this.draw(),
     });
+    this.deadLetters = new DeadLettersPanel(api);
     this.element = h(
       'main',
       { class: 'page runs-page' },
       h('div', { class: 'page-head' }, h('h1', {}, 'Runs'), this.count, this.filter),
+      this.deadLetters.element,
       this.body,
     );
     this.sparks = new Sparks(api);
@@ -69,6 +78,7 @@ export class RunsView implements View {
   close(): void {
     this.watch.close();
     this.sparks.close();
+    this.deadLetters.close();
     clearInterval(this.clock);
     cancelAnimationFrame(this.frame);
   }
@@ -107,7 +117,8 @@ export class RunsView implements View {
       return;
     }
     this.filter.hidden = false;
-    if (this.list.parentElement !== this.body) fill(this.body, columnHeads(), this.list);
+    if (this.list.parentElement !== this.body) fill(this.body, columnHeads(), this.list, this.more);
+    this.more.hidden = this.model.next === undefined;
     const shown = all.filter((run) => matches(run, this.filter.value));
     const running = all.filter((run) => run.status === 'running').length;
     setText(this.count, `${shown.length === all.length ? all.length : `${shown.length} of ${all.length}`} · ${running} running`);
@@ -139,7 +150,7 @@ export class RunsView implements View {
       const share = run.plannedSteps > 0 ? Math.min(1, run.step / run.plannedSteps) : 0;
       row.bar.style.setProperty('--share', String(share));
       row.bar.hidden = run.plannedSteps === 0;
-      fill(row.status, statusBadge(run.status));
+      fill(row.status, statusBadge(run.status), measuringNote(run.measuring));
       this.sparks.watch(row.spark, run.run, run.step);
       row.drawn = run;
     }
@@ -170,7 +181,11 @@ function newRow(run: string): Row {
 
 function columnHeads(): HTMLElement {
   const heads = ['Run', 'Stage', 'Step', 'Loss', 'Status', 'Last seen'];
-  return h('div', { class: 'run-heads', 'aria-hidden': 'true' }, ...heads.map((head) => h('span', {}, head)));
+  return h(
+    'div',
+    { class: 'run-heads', 'aria-hidden': 'true' },
+    heads.map((head) => h('span', {}, head)),
+  );
 }
 
 function matches(run: RunBody, filter: string): boolean {

@@ -1,4 +1,5 @@
 import { svgElement } from '../dom.js';
+import { largest, smallest } from '#math/extremes.js';
 
 const width = 120;
 const height = 28;
@@ -7,8 +8,8 @@ const margin = 2;
 /** A small picture of a series; what is not finite breaks the line. */
 export function sparkline(values: readonly number[]): SVGElement {
   const finite = values.filter(Number.isFinite);
-  const low = Math.min(...finite);
-  const high = Math.max(...finite);
+  const low = smallest(finite);
+  const high = largest(finite);
   const picture = svgElement('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true' });
   if (finite.length < 2) return picture;
   let path = '';

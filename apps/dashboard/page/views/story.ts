@@ -39,7 +39,7 @@ export class Story {
     this.items.clear();
     fill(
       this.list,
-      ...findings.map((finding) => {
+      findings.map((finding) => {
         const item = this.item(finding, isAbandoned(finding, starts));
         this.items.set(finding.id, item);
         return item;

@@ -20,7 +20,7 @@ export class Timeline {
     this.drawn = shape;
     fill(
       this.element,
-      ...spans.map((span) => {
+      spans.map((span) => {
         const end = Math.min(span.end, steps.last);
         const length = Math.max(0, end - span.start);
         const range = `steps ${formatCount(span.start)}–${span.end === Infinity ? 'now' : formatCount(span.end)}`;

@@ -8,6 +8,7 @@ import type { Dim, Shape } from '../../graph.js';
 import { at } from '../../op.js';
 import type { Emit, OnnxNode, OnnxReader, Value } from '../../op.js';
 import { isFree, mergedDim, showShape } from '../../shapes.js';
+import { largest } from '#math/extremes.js';
 
 /** A tensor whose axes have names. */
 interface Operand {
@@ -45,7 +46,7 @@ function parse(node: OnnxNode, text: string, shapes: readonly Shape[]): Equation
     throw node.unsupported(`the term '${term}' for a tensor of shape ${showShape(at(shapes, i))}`, 'one letter for each axis');
   });
   const terms = given.map((term, i) => labelsOf(term, at(ellipsisRanks, i)));
-  const longest = Math.max(...ellipsisRanks);
+  const longest = largest(ellipsisRanks);
   if (right !== undefined) return { terms, output: labelsOf(right, longest) };
   // Without an arrow: what occurs once, in alphabetical order, behind the ellipsis.
   const letters = terms.flat().filter((label) => !label.startsWith('.'));

@@ -1,0 +1,43 @@
+import { BlobMissing, type Blobs } from '#blobs/blobs.js';
+import type { Logger } from '#runtime/logging.js';
+import type { TrackerRef } from '../judge/memory.js';
+
+/**
+ * What the last measurement of each run left for the next one. It is saved as a blob with each commit, so that a
+ * restarted service measures from the same start and finds the same; beyond `maxSavedBytes` it is only kept here, and
+ * a measurement after a restart begins cold: its readings then agree within the tolerance and not to the last digit.
+ */
+export class TrackerCache {
+  private readonly runs = new Map<string, { readonly blob: string; readonly bytes: Uint8Array }>();
+
+  constructor(
+    private readonly blobs: Blobs,
+    private readonly logger: Logger,
+    readonly maxSavedBytes = 64 * 1024 * 1024,
+    private readonly maxRuns = 64,
+  ) {}
+
+  keep(run: string, tracker: { readonly blob: string; readonly bytes: Uint8Array }): void {
+    this.runs.delete(run);
+    this.runs.set(run, tracker);
+    const [oldest] = this.runs.keys();
+    if (this.runs.size > this.maxRuns && oldest !== undefined) this.runs.delete(oldest);
+  }
+
+  async read(run: string, ref: TrackerRef | null): Promise<Uint8Array | undefined> {
+    if (ref === null) return undefined;
+    const kept = this.runs.get(run);
+    if (kept?.blob === ref.blob) return kept.bytes;
+    try {
+      return await this.blobs.read(ref.blob);
+    } catch (error) {
+      if (!(error instanceof BlobMissing)) throw error;
+      this.logger.info({ run, step: ref.step }, 'no saved tracker: measuring from a cold start');
+      return undefined;
+    }
+  }
+
+  forget(run: string): void {
+    this.runs.delete(run);
+  }
+}
