@@ -81,6 +81,16 @@ export class Metrics {
     'Memory of the measuring processes together.',
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
+  readonly httpConnections = this.gauge('stagewatch_http_connections', 'Open connections.', ['door']);
+  readonly httpRefusals = this.counter('stagewatch_http_connections_refused_total', 'Connections beyond the limit.', [
+    'door',
+    'how',
+  ]);
+  readonly httpHangUps = this.counter(
+    'stagewatch_http_hang_ups_total',
+    'Requests whose caller went before the answer was whole.',
+    ['door'],
+  );
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
   readonly alertsLeftOut = this.counter(
     'stagewatch_alerts_left_out_total',
