@@ -24,6 +24,10 @@ export class Metrics {
   ]);
   readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream', 'group']);
   readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
+  readonly deadLettersDropped = this.counter(
+    'stagewatch_dead_letters_dropped_total',
+    'Dead letters that were removed, the oldest first, because all together had grown too large.',
+  );
   readonly batchRows = this.histogram(
     'stagewatch_store_batch_rows',
     'Rows in one insert.',

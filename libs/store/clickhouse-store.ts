@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { exportTable } from './backup/export-table.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openClient, Reader, type ClickHouseAddress, type ClickHouseClient } from './clickhouse-client.js';
 import { database } from './database.js';
@@ -17,7 +19,7 @@ import { readRun, readRuns } from './read/runs.js';
 import { readSeriesNames } from './read/series-names.js';
 import { readSeries } from './read/series.js';
 import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
-import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
+import type { ForeignQuery, RunFilter, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
 import { tableFormats } from './table-rows.js';
 
 export interface ClickHouseStoreOptions {
@@ -77,7 +79,7 @@ export class ClickHouseStore implements Store {
     return this.writer.write(table, rows);
   }
 
-  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]> {
+  runs(filter?: RunFilter): Promise<readonly RunRow[]> {
     return readRuns(this.reader, filter);
   }
 
@@ -127,6 +129,16 @@ export class ClickHouseStore implements Store {
       { ms: Math.trunc(timeMs) },
     );
     return rows.map((row) => String(row[0]));
+  }
+
+  async *exportTable(table: TableName): AsyncGenerator<{ readonly rows: number; readonly lines: string }> {
+    await this.writer.flush();
+    yield* exportTable(this.reader, table);
+  }
+
+  async importLines(table: TableName, lines: string): Promise<void> {
+    const outcome = await insertBatch(this.clients.writer, { table, rows: 0, body: lines, token: randomUUID() });
+    if (outcome.kind !== 'success') throw outcome.error;
   }
 
   async check(): Promise<void> {

@@ -1,4 +1,4 @@
-import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
+import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
 import type { Message } from '#bus/bus.js';
 import { lossSpecOf } from '#graph/index.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
@@ -176,6 +176,14 @@ export class RunSession {
       try {
         await writeBlob(blobs, blob, bytes);
       } catch (error) {
+        if (error instanceof StorageFull) {
+          // It only spares the next measurement after a restart some work; the queue must not wait for it.
+          logger.warn(
+            { err: error, run, blob },
+            'no room to save the tracker: after a restart the run is measured from a cold start',
+          );
+          return;
+        }
         // What an interrupted try left differed; it is forgotten now.
         if (!(error instanceof ChecksumMismatch)) throw error;
         await writeBlob(blobs, blob, bytes);

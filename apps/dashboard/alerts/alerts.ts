@@ -5,6 +5,7 @@ import { StagewatchError } from '#runtime/errors.js';
 import { newId } from '#runtime/ids.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { pageOrigin } from '#runtime/page-origin.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import type { Resolve } from './address-guard.js';
 import { webhookBody } from './body.js';
@@ -23,7 +24,7 @@ const defaultLimit = 100;
 
 export interface AlertsOptions {
   readonly bus: Bus;
-  readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports'>;
+  readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports' | 'publicUrl'>;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'alertTries' | 'alertsLeftOut' | 'deadLetters'>;
   /** For tests. */
@@ -66,7 +67,7 @@ export class Alerts {
     const { bus, config, logger, metrics, clock = systemClock } = options;
     const allowPrivate = config.alertsAllowPrivate;
     this.clock = clock;
-    this.externalUrl = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.ports.http}`;
+    this.externalUrl = pageOrigin(config, config.ports.http);
     this.send = createWebhook({ allowPrivate, ...(options.resolve !== undefined && { resolve: options.resolve }) });
     this.outbox = new Outbox(bus);
     const { outbox, send, externalUrl } = this;

@@ -3,7 +3,7 @@ import { encodeJson } from '#bus/messages.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { sleep } from '#runtime/retry.js';
 import type { RunRow } from '#store/rows.js';
-import type { SeriesQuery } from '#store/store.js';
+import type { RunFilter, SeriesQuery } from '#store/store.js';
 import type {
   FindingsAnswer,
   InstrumentsAnswer,
@@ -27,10 +27,11 @@ export class RunsService {
     @Inject(LIVE_HUB) private readonly hub: LiveHub,
   ) {}
 
-  async list(filter: { readonly project?: string; readonly limit: number }): Promise<RunsAnswer> {
+  async list(filter: RunFilter & { readonly limit: number }): Promise<RunsAnswer> {
     const cursor = this.hub.position;
     const rows = await this.options.store.runs(filter);
-    return { cursor, runs: rows.map(runBody) };
+    const last = rows.length < filter.limit ? undefined : rows.at(-1);
+    return { cursor, runs: rows.map(runBody), ...(last !== undefined && { next: `${last.createdMs}.${last.run}` }) };
   }
 
   async one(run: string): Promise<RunAnswer> {

@@ -13,6 +13,8 @@ export class Deletion {
   constructor(
     private readonly tables: Tables,
     private readonly writer: Writer,
+    /** Hears of each message that goes. */
+    private readonly dropped: (stream: number, row: Buffer, batch: Batch) => void,
   ) {}
 
   begin(name: string, number: number, hidden: () => void): Promise<void> {
@@ -38,7 +40,10 @@ export class Deletion {
       if (key.readUInt32BE(2) !== subject) continue;
       await this.drain(tables.index, key, (entry, id, batch) => {
         const stream = entry.readUInt16BE(0);
-        batch.remove(tables.messages, messageKey(stream, readPosition(entry, 6)));
+        const message = messageKey(stream, readPosition(entry, 6));
+        const row = tables.messages.get(message);
+        if (row !== undefined) this.dropped(stream, row, batch);
+        batch.remove(tables.messages, message);
         batch.remove(tables.ids, idKey(stream, subject, id));
       });
       await this.writer.write((batch) => batch.remove(tables.marks, key));

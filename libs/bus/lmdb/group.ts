@@ -115,7 +115,7 @@ export class LmdbGroup implements Group {
   }
 
   async depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }> {
-    let messages = 0;
+    let messages = this.letters.waiting();
     let oldest: { readonly position: number; readonly timeMs: number } | undefined;
     for (const [subject, progress] of this.progress) {
       if (progress.pending <= 0) continue;
