@@ -10,6 +10,7 @@ import type { Blobs } from '#blobs/blobs.js';
 import { openFileBlobs } from '#blobs/index.js';
 import type { Bus } from '#bus/bus.js';
 import { openLmdbBus } from '#bus/index.js';
+import { waitingBucket } from '#bus/messages.js';
 import { newId } from '#runtime/ids.js';
 import { createLogger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
@@ -49,8 +50,13 @@ afterAll(async () => {
 async function settled(): Promise<void> {
   for (const name of ['ledger', 'judge']) {
     const group = await bus.group('records', name);
-    while ((await group.depth()).messages > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await group.depth()).messages > 0 || (await isMeasuring())) await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+async function isMeasuring(): Promise<boolean> {
+  for await (const _ of bus.kv(waitingBucket).entries()) return true;
+  return false;
 }
 
 describe('analyzer - on LMDB, files and chDB', () => {

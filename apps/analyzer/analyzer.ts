@@ -1,17 +1,20 @@
 import { join } from 'node:path';
 import { ArtifactReferences } from '#bus/artifact-references.js';
 import { RunKeepers } from '#bus/run-keepers.js';
+import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
-import { CadenceBrake } from './judge/cadence-brake.js';
 import { createJudgeGroup } from './judge/judge.js';
-import { MeasureAttempts } from './judge/measure-attempts.js';
-import { TrackerCache } from './judge/tracker-cache.js';
+import { readMemory } from './judge/read-memory.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
 import { ProcessMeasurer } from './measure/process-measurer.js';
+import { CadenceBrake } from './measuring/cadence-brake.js';
+import { MeasureAttempts } from './measuring/measure-attempts.js';
+import { Measuring } from './measuring/measuring.js';
+import { TrackerCache } from './measuring/tracker-cache.js';
 import type { AnalyzerParts } from './parts.js';
 
 export interface AnalyzerOptions extends AnalyzerParts {
@@ -21,6 +24,8 @@ export interface AnalyzerOptions extends AnalyzerParts {
   readonly keepSnapshots?: boolean;
   /** For tests. */
   readonly flushEveryMs?: number;
+  /** For tests: how far measurements of a run may lie behind before snapshots are left out. */
+  readonly patienceSeconds?: number;
 }
 
 export interface Analyzer {
@@ -39,10 +44,13 @@ class ComposedAnalyzer implements Analyzer {
   private readonly measurer: Measurer;
   private readonly ledger: GroupWorker;
   private readonly judge: GroupWorker;
+  private readonly measuring: Measuring;
   private readonly housekeeping: Housekeeping;
   private readonly gauges: PeriodicTask;
+  private readonly logger: Logger;
 
   constructor(options: AnalyzerOptions) {
+    this.logger = options.logger;
     const { config, bus, blobs, logger, metrics } = options;
     const attempts = new MeasureAttempts(bus.kv('measuring'), metrics);
     const trackers = new TrackerCache(blobs, logger);
@@ -51,6 +59,7 @@ class ComposedAnalyzer implements Analyzer {
     const {
       keepSnapshots = false,
       flushEveryMs = 250,
+      patienceSeconds = 120,
       measurer = new ProcessMeasurer({
         logger,
         metrics,
@@ -62,21 +71,11 @@ class ComposedAnalyzer implements Analyzer {
     } = options;
     this.measurer = measurer;
     this.ledger = createLedger(options);
-    this.judge = createJudgeGroup({
-      ...options,
-      measurer,
-      attempts,
-      trackers,
-      brake,
-      references,
-      keepSnapshots,
-      flushEveryMs,
-    });
+    this.measuring = new Measuring({ bus, blobs, logger, metrics, measurer, attempts, trackers, brake, patienceSeconds });
+    this.judge = createJudgeGroup({ ...options, measuring: this.measuring, references, keepSnapshots, flushEveryMs });
     const letGo = async (run: string): Promise<void> => {
       await Promise.all([this.ledger.letGo(run), this.judge.letGo(run)]);
-      trackers.forget(run);
-      brake.forget(run);
-      await attempts.forget(run);
+      await this.measuring.letGo(run);
     };
     this.housekeeping = new Housekeeping({
       ...options,
@@ -94,6 +93,7 @@ class ComposedAnalyzer implements Analyzer {
   async start(): Promise<void> {
     await this.ledger.declare();
     await this.judge.declare();
+    await this.measuring.start(async (run) => readMemory(await this.judge.state(run), run, this.logger));
     this.ledger.start();
     this.judge.start();
     this.housekeeping.start();
@@ -104,8 +104,8 @@ class ComposedAnalyzer implements Analyzer {
     await this.gauges.close();
     await this.housekeeping.close();
     // A measurement under way is ended, and comes again at the next start.
-    const judged = this.judge.close();
+    const measured = this.measuring.close();
     await this.measurer.close();
-    await Promise.all([judged, this.ledger.close()]);
+    await Promise.all([measured, this.judge.close(), this.ledger.close()]);
   }
 }

@@ -78,6 +78,11 @@ export class GroupWorker {
     this.tries.delete(subject);
   }
 
+  /** What the last commit of a subject left. */
+  async state(subject: string): Promise<Uint8Array | undefined> {
+    return this.group?.state(subject);
+  }
+
   async measureQueue(): Promise<void> {
     const depth = await this.group?.depth();
     if (depth === undefined) return;

@@ -5,6 +5,7 @@ import { encodeEnvelope } from '#wire/envelope.js';
 import type { PresenceState } from '#wire/generated/messages.js';
 import type { Identity } from './identity.js';
 import type { RunRegistry } from './run-registry.js';
+import { StallWatch } from './stall-watch.js';
 
 export interface PresenceOptions {
   readonly bus: Bus;
@@ -15,25 +16,34 @@ export interface PresenceOptions {
 }
 
 /**
- * Says when a writer falls silent without an end, and when it speaks again. The time that this service was away does
- * not count: silence begins with the last sign of life that it could have heard.
+ * Says when a writer falls silent without an end, and when it speaks again. The time that this service was away or stood
+ * still does not count: after it, every writer has the whole time again to be heard.
  */
 export class Presence {
   private readonly task: PeriodicTask;
+  private readonly stalls: StallWatch;
   /** Changes of one writer, one after the other. */
   private readonly changing = new Map<string, Promise<void>>();
 
   constructor(private readonly options: PresenceOptions) {
     const intervalMs = Math.min(5000, Math.max(20, options.lostAfterMs / 10));
+    this.stalls = new StallWatch({
+      intervalMs,
+      lateMs: options.lostAfterMs / 4,
+      now: options.now,
+      stalled: (ms) => options.logger.warn({ stalledMs: Math.round(ms) }, 'this service stood still; nobody is lost for that'),
+    });
     this.task = new PeriodicTask({ name: 'presence', intervalMs, logger: options.logger }, () => this.look());
   }
 
   async start(): Promise<void> {
     await this.options.registry.load();
+    this.stalls.start();
     this.task.start();
   }
 
   async close(): Promise<void> {
+    this.stalls.close();
     await this.task.close();
     await Promise.allSettled(this.changing.values());
   }
@@ -54,9 +64,10 @@ export class Presence {
   private async look(): Promise<void> {
     const { registry, lostAfterMs, now } = this.options;
     for (const identity of await registry.all()) {
-      const silentMs = now() - identity.seenMs;
-      if (identity.state.ended) registry.release(identity);
-      else if (!identity.outdated && !identity.state.lost && silentMs > lostAfterMs) await this.change(identity, true, silentMs);
+      const silentMs = now() - Math.max(identity.seenMs, this.stalls.lastEndMs());
+      const { ended, lost } = identity.state;
+      if (ended || lost || identity.outdated) registry.release(identity);
+      else if (silentMs > lostAfterMs) await this.change(identity, true, silentMs);
     }
   }
 

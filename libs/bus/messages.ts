@@ -56,7 +56,22 @@ export interface RunBody {
   readonly loss: { readonly kind: string; readonly reduction: string; readonly halved: boolean };
   readonly batchSize: number;
   readonly tags: Readonly<Record<string, string>>;
+  readonly measuring: MeasuringBody;
 }
+
+/** Measurements of a run's snapshots that are not done. What needs none is judged meanwhile; the stage follows them. */
+export interface MeasuringBody {
+  /** Step of the snapshot that is measured now. */
+  readonly underWay: number | null;
+  /** Snapshots that wait for their turn. */
+  readonly waiting: number;
+}
+
+/** The bucket in which each run that has such measurements has its {@link MeasuringBody}. */
+export const waitingBucket = 'waiting-snapshots';
+
+/** Of a run of which nothing waits for a measurement. */
+export const notMeasuring: MeasuringBody = { underWay: null, waiting: 0 };
 
 /** Which instruments run, and why the others do not. */
 export interface InstrumentBody {

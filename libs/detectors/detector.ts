@@ -20,7 +20,7 @@ export interface OptimizerFacts {
   readonly decoupledDecay: boolean;
 }
 
-/** Everything known at one step: readings by name (key empty). Steps never decrease within an attempt. */
+/** What is known at one step: readings by name (key empty). To those who need what is measured, steps never decrease within an attempt. */
 export interface StepReadings {
   readonly step: number;
   readonly readings: Readonly<Record<string, number>>;
@@ -56,9 +56,16 @@ export interface Finding {
   readonly text: string;
 }
 
+/**
+ * What a detector waits for. `logged`: nothing; it is fed the numbers of a step as they come, so a step may come in parts,
+ * and what was measured of it after later steps. `measured`: each step once, in order and whole, with what was measured of it.
+ */
+export type Needs = 'logged' | 'measured';
+
 /** A pure state machine. `State` is plain JSON: saved with the position, restored anywhere. */
 export interface Detector<State> {
   readonly name: string;
+  readonly needs: Needs;
   readonly initial: (facts: RunFacts) => State;
   /** Never changes `state`; answers the next one. */
   readonly onReadings?: (state: State, input: StepReadings, facts: RunFacts) => Step<State>;

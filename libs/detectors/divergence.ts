@@ -16,6 +16,7 @@ export interface DivergenceState {
 
 export const divergence: Detector<DivergenceState> = {
   name: 'divergence',
+  needs: 'logged',
   initial: () => ({ first: {}, bad: [] }),
   onReadings,
   onEvent: (state: DivergenceState, event: RunEvent) => ({

@@ -15,6 +15,7 @@ export interface EdgeCrossedState {
 
 export const edgeCrossed: Detector<EdgeCrossedState> = {
   name: 'edge_crossed',
+  needs: 'measured',
   initial: () => ({ above: false, learningRate: null }),
   onReadings,
   onEvent: (state: EdgeCrossedState, event: RunEvent) => ({

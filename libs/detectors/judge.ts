@@ -1,5 +1,5 @@
 import { divergence } from './divergence.js';
-import type { Detector, Finding, RunEvent, RunFacts, Step, StepReadings } from './detector.js';
+import type { Detector, Finding, Needs, RunEvent, RunFacts, Step, StepReadings } from './detector.js';
 import { edgeCrossed } from './edge-crossed.js';
 import { runState } from './run-state.js';
 import type { TaggerState } from './stage/state.js';
@@ -11,8 +11,8 @@ export type JudgeState = Readonly<Record<string, unknown>>;
 
 export interface Judge {
   initial(): JudgeState;
-  /** Everything known at one step; steps do not decrease within an attempt. */
-  readings(state: JudgeState, input: StepReadings): Step<JudgeState>;
+  /** What is known at one step, for those who need just that; for all of them when it is not said. */
+  readings(state: JudgeState, input: StepReadings, needs?: Needs): Step<JudgeState>;
   event(state: JudgeState, event: RunEvent): Step<JudgeState>;
 }
 
@@ -23,6 +23,7 @@ function hidden<State>(detector: Detector<State>): AnyDetector {
   const { onReadings, onEvent } = detector;
   return {
     name: detector.name,
+    needs: detector.needs,
     initial: (facts) => detector.initial(facts),
     ...(onReadings && { onReadings: (state, input, facts) => onReadings(state as State, input, facts) }),
     ...(onEvent && { onEvent: (state, event, facts) => onEvent(state as State, event, facts) }),
@@ -47,7 +48,10 @@ export function createJudge(facts: RunFacts): Judge {
   };
   return {
     initial: () => Object.fromEntries(detectors.map((detector) => [detector.name, detector.initial(facts)])),
-    readings: (state, input) => run(state, (detector, own) => detector.onReadings?.(own, input, facts)),
+    readings: (state, input, needs) =>
+      run(state, (detector, own) =>
+        needs === undefined || detector.needs === needs ? detector.onReadings?.(own, input, facts) : undefined,
+      ),
     event: (state, event) => run(state, (detector, own) => detector.onEvent?.(own, event, facts)),
   };
 }

@@ -8,6 +8,7 @@ export interface RunStateState {
 
 export const runState: Detector<RunStateState> = {
   name: 'run_state',
+  needs: 'logged',
   initial: () => ({ lost: false }),
   onEvent,
 };

@@ -55,9 +55,19 @@ export class Metrics {
     'Duration of one measurement.',
     [0.01, 0.1, 1, 10, 60],
   );
+  readonly snapshotsLeftOut = this.counter(
+    'stagewatch_snapshots_left_out_total',
+    'Snapshots that were not measured because newer ones waited.',
+  );
   readonly analyzerJobAgeSeconds = this.gauge(
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
+  );
+  readonly graphLooks = this.counter('stagewatch_graph_looks_total', 'Models of strangers that were looked at.', ['outcome']);
+  readonly graphLookSeconds = this.histogram(
+    'stagewatch_graph_look_seconds',
+    'Duration of one look at a model, without the time in line.',
+    [0.01, 0.1, 0.3, 1, 3, 10, 30],
   );
   readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
   readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');

@@ -1,3 +1,4 @@
+import type { RunBody } from '#bus/messages.js';
 import { eventually, sqlRows, type ServiceProcess } from './service-process.js';
 
 /** Everything that ClickHouse says of a run that does not depend on when it ran or how it is called. */
@@ -17,7 +18,7 @@ export interface RunPicture {
 }
 
 /**
- * Waits until the judge has told the end of the run and the ledger, which nobody waits for, has written as many logged
+ * Waits until the judge has told the end of the run, all is measured, and the ledger, which nobody waits for, has written as many logged
  * numbers as are expected; then looks.
  */
 export async function runPicture(
@@ -33,6 +34,7 @@ export async function runPicture(
     ([row]) => row !== undefined && row.status !== 'running',
     timeoutMs,
   );
+  await untilMeasured(service, run, timeoutMs);
   const counted = await eventually(
     () =>
       rows<{ rows: number; identities: number }>(
@@ -64,6 +66,21 @@ export async function runPicture(
     readings: new Map(readings.map(({ at, value, bound }) => [at, { value: Number(value), bound: Number(bound) }])),
     instruments: instruments.map(({ instrument }) => instrument),
   };
+}
+
+/** Until nothing of the run is measured and nothing waits for that. */
+export async function untilMeasured(service: Pick<ServiceProcess, 'url'>, run: string, timeoutMs = 60_000): Promise<void> {
+  await eventually(
+    () => runBody(service, run),
+    ({ measuring: { underWay, waiting } }) => underWay === null && waiting === 0,
+    timeoutMs,
+  );
+}
+
+export async function runBody(service: Pick<ServiceProcess, 'url'>, run: string): Promise<RunBody> {
+  const response = await fetch(`${service.url}/api/runs/${run}`);
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { readonly run: RunBody }).run;
 }
 
 /** The largest relative difference of a measured value, and where; readings of the same steps are asked for. */

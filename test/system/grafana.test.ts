@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { packageRoot } from '#runtime/package-root.js';
 import { expandGrafana, type GrafanaRequest } from '../grafana-macros.js';
+import { untilMeasured } from '../support/run-picture.js';
 import { eventually, sqlRows, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 
 /** The committed bundle over a run that was really trained, through the port that the data source names. */
@@ -46,6 +47,7 @@ describe('Grafana bundle - over a real run', () => {
       () => sqlRows<{ run: string; status: string }>(service, 'SELECT run, status FROM runs'),
       ([row]) => row?.status === 'finished',
     );
+    await untilMeasured(service, runs[0]!.run);
     const now = Date.now();
     request = { fromMs: now - 600_000, toMs: now + 60_000, intervalMs: 1000, variables: { run: [runs[0]!.run] } };
   }, 120_000);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '#runtime/package-root.js';
 import { findPython } from '../support/needs.js';
+import { untilMeasured } from '../support/run-picture.js';
 import { eventually, sqlRows, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 
 /**
@@ -42,6 +43,7 @@ describe.skipIf(python === undefined)('PyTorch - digits, full batch, to the edge
       ([row]) => row?.status === 'finished',
       60_000,
     );
+    await untilMeasured(service, runId);
   }, 300_000);
 
   afterAll(async () => {

@@ -1,7 +1,12 @@
-import { crc32 } from '#wire/checksum.js';
-import { encodeJson, type ControlBody, type FindingBody, type LiveBody, type SeriesDelta } from '#bus/messages.js';
+import {
+  encodeJson,
+  type ControlBody,
+  type FindingBody,
+  type LiveBody,
+  type MeasuringBody,
+  type SeriesDelta,
+} from '#bus/messages.js';
 import type { Bus, OutgoingMessage } from '#bus/bus.js';
-import type { Blobs } from '#blobs/blobs.js';
 import { toJsonNumber } from '#math/json-number.js';
 import type { FindingRow, InstrumentRow, ReadingRow } from '#store/rows.js';
 import type { Store } from '#store/store.js';
@@ -32,7 +37,8 @@ export class Gathered {
 
 /**
  * Everything into ClickHouse. Keys follow from the log, so rows that were written before a crash are written again in vain.
- * The run's own row comes last: who reads that a run has finished finds everything that was measured of it.
+ * The run's own row comes last: who reads that a run has finished finds everything that was found of it until then.
+ * Measurements may still be under way.
  */
 export async function writeRows(store: Store, run: string, memory: RunMemory, gathered: Gathered): Promise<void> {
   await Promise.all([
@@ -40,11 +46,17 @@ export async function writeRows(store: Store, run: string, memory: RunMemory, ga
     store.write('findings', gathered.findings.map(findingRow)),
     store.write('instruments', gathered.instruments),
   ]);
-  await store.write('runs', [runRow(runBody(run, memory), gathered.last)]);
+  await store.write('runs', [runRow(run, memory, gathered.last)]);
 }
 
 /** Tells the others, after the rows are in: alerts, pages, probes. A message that was published before is not stored again. */
-export async function publish(bus: Bus, run: string, memory: RunMemory, gathered: Gathered): Promise<void> {
+export async function publish(
+  bus: Bus,
+  run: string,
+  memory: RunMemory,
+  gathered: Gathered,
+  measuring: MeasuringBody,
+): Promise<void> {
   const { findings, control } = gathered;
   await put(
     bus,
@@ -54,7 +66,7 @@ export async function publish(bus: Bus, run: string, memory: RunMemory, gathered
   await put(
     bus,
     'live',
-    liveMessages(run, memory, gathered).map(([id, body]) => ({ subject: run, id, body: encodeJson(body) })),
+    liveMessages(run, memory, gathered, measuring).map(([id, body]) => ({ subject: run, id, body: encodeJson(body) })),
   );
   await put(
     bus,
@@ -67,7 +79,12 @@ async function put(bus: Bus, stream: string, messages: readonly OutgoingMessage[
   if (messages.length > 0) await bus.publish(stream, messages);
 }
 
-function liveMessages(run: string, memory: RunMemory, gathered: Gathered): readonly (readonly [string, LiveBody])[] {
+function liveMessages(
+  run: string,
+  memory: RunMemory,
+  gathered: Gathered,
+  measuring: MeasuringBody,
+): readonly (readonly [string, LiveBody])[] {
   const { first = 0, last, findings, readings, instruments } = gathered;
   const messages: (readonly [string, LiveBody])[] = [];
   if (readings.length > 0) messages.push([`readings.${first}-${last}`, { kind: 'series', series: readingDeltas(readings) }]);
@@ -75,7 +92,7 @@ function liveMessages(run: string, memory: RunMemory, gathered: Gathered): reado
   if (instruments.length > 0) {
     messages.push([`instruments.${last}`, { kind: 'instruments', attempt: memory.attempt, instruments: allInstruments(memory) }]);
   }
-  messages.push([`run.${last}`, { kind: 'run', run: runBody(run, memory) }]);
+  messages.push([`run.${last}`, { kind: 'run', run: runBody(run, memory, measuring) }]);
   return messages;
 }
 
@@ -107,16 +124,4 @@ export function findingRow(finding: FindingBody): FindingRow {
   const { id, run, attempt, step, onset, kind, from = '', to = '', detail = '', provisional, severity, text, timeMs } = finding;
   const evidence = JSON.stringify(finding.evidence);
   return { run, id, attempt, step, onset, kind, from, to, detail, provisional, severity, evidence, text, timeMs };
-}
-
-export async function writeBlob(blobs: Blobs, name: string, bytes: Uint8Array): Promise<void> {
-  const upload = await blobs.upload(name, bytes.byteLength);
-  try {
-    if (upload.complete) return;
-    const rest = bytes.subarray(upload.durableBytes);
-    if (rest.byteLength > 0) await upload.write(upload.durableBytes, rest);
-    await upload.commit(crc32(bytes));
-  } finally {
-    await upload.close();
-  }
 }

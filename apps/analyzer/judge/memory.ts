@@ -1,16 +1,16 @@
-import { decodeJson, encodeJson } from '#bus/messages.js';
 import type { CadenceWish } from '#detectors/cadence.js';
 import type { JudgeState } from '#detectors/judge.js';
 import type { RunRow } from '#store/rows.js';
 import type { AttachRunRequest, ModelDescription } from '#wire/generated/messages.js';
+import { nothingOutstanding, type Outstanding } from './outstanding.js';
 import { noPendingSteps, type PendingSteps } from './pending-steps.js';
 
 /**
  * What the judge remembers of a run: plain JSON, committed together with the position in the log, and a function of the
- * log up to there (and of what was measured on it), so that reading the log again makes the same memory.
+ * log up to there, so that reading the log again makes the same memory.
  */
 export interface RunMemory {
-  readonly version: 1;
+  readonly version: 2;
   /** As the newest attempt announced itself. */
   readonly attached: AttachRunRequest;
   readonly attempt: number;
@@ -23,6 +23,9 @@ export interface RunMemory {
   readonly checked: ModelCheck | null;
   readonly instruments: Readonly<Record<string, InstrumentState>>;
   readonly pending: PendingSteps;
+  readonly outstanding: Outstanding;
+  /** Snapshots have been left out since nothing was outstanding, and that has been said. */
+  readonly leavingOut: boolean;
   readonly judge: JudgeState;
   readonly wish: CadenceWish | null;
   /** What the next measurement starts from. */
@@ -53,17 +56,9 @@ export interface SnapshotRef {
   readonly step: number;
 }
 
-export function encodeMemory(memory: RunMemory): Uint8Array {
-  return encodeJson(memory);
-}
-
-export function decodeMemory(bytes: Uint8Array): RunMemory {
-  return decodeJson<RunMemory>(bytes);
-}
-
 export function newMemory(attached: AttachRunRequest, attempt: number, timeMs: number, judge: JudgeState): RunMemory {
   return {
-    version: 1,
+    version: 2,
     attached,
     attempt,
     status: 'running',
@@ -74,6 +69,8 @@ export function newMemory(attached: AttachRunRequest, attempt: number, timeMs: n
     checked: null,
     instruments: {},
     pending: noPendingSteps,
+    outstanding: nothingOutstanding,
+    leavingOut: false,
     judge,
     wish: null,
     tracker: null,

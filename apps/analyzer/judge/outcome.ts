@@ -24,6 +24,18 @@ export function quiet(memory: RunMemory): Outcome {
   return { memory, findings: [], readings: [], instruments: [], control: [] };
 }
 
+/** One thing after the other, as the outcome of one message. The second is told how many findings there are already. */
+export function andThen(first: Outcome, second: (memory: RunMemory, already: number) => Outcome): Outcome {
+  const next = second(first.memory, first.findings.length);
+  return {
+    memory: next.memory,
+    findings: [...first.findings, ...next.findings],
+    readings: [...first.readings, ...next.readings],
+    instruments: [...first.instruments, ...next.instruments],
+    control: [...first.control, ...next.control],
+  };
+}
+
 /** Their ids hold the position of the message that caused them: told again, they are the same. */
 export function findingBodies(
   memory: RunMemory,

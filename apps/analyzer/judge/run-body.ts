@@ -1,4 +1,4 @@
-import type { RunBody } from '#bus/messages.js';
+import type { MeasuringBody, RunBody } from '#bus/messages.js';
 import { taggerStateOf } from '#detectors/judge.js';
 import { toJsonNumber } from '#math/json-number.js';
 import type { RunRow } from '#store/rows.js';
@@ -6,7 +6,12 @@ import { lossFacts } from './facts.js';
 import type { RunMemory } from './memory.js';
 
 /** The run as the page shows it. */
-export function runBody(run: string, memory: RunMemory): RunBody {
+export function runBody(run: string, memory: RunMemory, measuring: MeasuringBody): RunBody {
+  return { ...constantBody(run, memory), measuring };
+}
+
+/** What is a function of the log. */
+function constantBody(run: string, memory: RunMemory): Omit<RunBody, 'measuring'> {
   const { attached, attempt, status, step, createdMs, seenMs } = memory;
   const { stage, detail } = taggerStateOf(memory.judge);
   return {
@@ -29,7 +34,8 @@ export function runBody(run: string, memory: RunMemory): RunBody {
   };
 }
 
-export function runRow(body: RunBody, version: number): RunRow {
+export function runRow(run: string, memory: RunMemory, version: number): RunRow {
+  const body = constantBody(run, memory);
   return {
     ...body,
     optimizer: JSON.stringify(body.optimizer),

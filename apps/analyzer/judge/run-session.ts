@@ -1,51 +1,42 @@
-import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
 import { artifactsOf, type ArtifactReferences } from '#bus/artifact-references.js';
 import type { Message } from '#bus/bus.js';
-import { lossSpecOf } from '#graph/index.js';
-import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
+import type { Envelope } from '#wire/generated/messages.js';
 import { tellDeadLetter } from '../dead-letter.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
-import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
-import { storedBlob } from '../measure/stored-bytes.js';
+import type { Measuring } from '../measuring/measuring.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
-import { advance, snapshotToMeasure } from './advance.js';
-import type { CadenceBrake } from './cadence-brake.js';
-import { optimizerFacts } from './facts.js';
-import { Gathered, publish, writeBlob, writeRows } from './flush.js';
-import { SnapshotSetAside, type MeasureAttempts } from './measure-attempts.js';
-import { decodeMemory, encodeMemory, type RunMemory } from './memory.js';
+import { advance, failureOf } from './advance.js';
+import { Gathered, publish, writeRows } from './flush.js';
+import type { RunMemory } from './memory.js';
 import type { Cause } from './outcome.js';
-import { trackerBlob } from './take-snapshot.js';
-import type { TrackerCache } from './tracker-cache.js';
+import { readMemory } from './read-memory.js';
+import { encodeMemory } from './saved-memory.js';
 
 export interface SessionParts extends AnalyzerParts {
-  readonly measurer: Measurer;
-  readonly attempts: MeasureAttempts;
-  readonly trackers: TrackerCache;
-  readonly brake: CadenceBrake;
+  readonly measuring: Measuring;
   readonly references: ArtifactReferences;
   readonly keepSnapshots: boolean;
   /** While messages wait, what they changed is written at most so often. */
   readonly flushEveryMs: number;
 }
 
-/** Works through the messages of one lease: measures, advances the memory, writes, publishes, commits. */
+/** Works through the messages of one lease: advances the memory, writes, publishes, commits. It waits for no measurement. */
 export class RunSession {
   private memory: RunMemory | undefined;
   private gathered = new Gathered();
-  /** The newest tracker that is not in a blob yet. */
-  private unsaved: { readonly blob: string; readonly bytes: Uint8Array } | undefined;
   private flushing: Promise<void> = Promise.resolve();
   private flushedMs = performance.now();
+  /** Findings that are not written yet. */
+  private untold = 0;
 
   constructor(
     private readonly parts: SessionParts,
     private readonly work: Work,
   ) {
-    const { state } = work.lease;
-    this.memory = state === undefined ? undefined : decodeMemory(state);
+    const { state, subject } = work.lease;
+    this.memory = readMemory(state, subject, parts.logger);
   }
 
   async run(): Promise<void> {
@@ -57,6 +48,8 @@ export class RunSession {
         if (this.work.cautious || performance.now() - this.flushedMs >= this.parts.flushEveryMs) await this.flush();
         if (this.work.cautious) await this.flushing;
       }
+      // What was found is written before the next measurement begins; when nothing was, it need not wait for the rows.
+      if (this.untold === 0 && this.memory !== undefined) this.parts.measuring.offer(this.work.lease.subject, this.memory);
       await this.flush();
     } finally {
       await this.flushing;
@@ -67,132 +60,83 @@ export class RunSession {
     const envelope = decode(message);
     const cause: Cause = { run: message.subject, position: message.position, timeMs: envelope.receivedTimeMs };
     if (envelope.model !== undefined) await this.parts.references.add(cause.run, artifactsOf(envelope.model));
-    const due = snapshotToMeasure(this.memory, envelope);
-    if (due === undefined) return this.advance(envelope, cause, undefined);
-    const measured = await this.measure(due, cause);
-    if (measured instanceof SnapshotSetAside) return this.setAside(envelope, cause, measured.reason);
-    this.advance(envelope, cause, measured);
-    if (measured.tracker !== undefined) {
-      this.unsaved = { blob: trackerBlob(cause), bytes: measured.tracker };
-      this.parts.trackers.keep(cause.run, this.unsaved);
-    }
-    this.parts.brake.measured(cause, due.step, this.memory!);
+    const failed = this.memory && failureOf(this.memory, envelope);
+    if (failed !== undefined) return this.setAside(envelope, cause, failed);
+    this.advance(envelope, cause);
   }
 
-  private advance(envelope: Envelope, cause: Cause, measured: MeasureResult | undefined): void {
-    const outcome = advance(this.memory, envelope, cause, measured);
+  private advance(envelope: Envelope, cause: Cause): void {
+    const outcome = advance(this.memory, envelope, cause);
     this.memory = outcome?.memory ?? this.memory;
     this.gathered.take(outcome, cause.position);
+    this.untold += outcome?.findings.length ?? 0;
   }
 
-  private async measure(record: WireRecord, cause: Cause): Promise<MeasureResult | SnapshotSetAside> {
-    const memory = this.memory!;
-    const snapshot = record.snapshot!;
-    const { blobs, attempts, trackers, measurer, logger } = this.parts;
-    const job: MeasureJob = {
-      run: cause.run,
-      step: record.step,
-      model: memory.model!,
-      loss: lossSpecOf(memory.attached.loss),
-      optimizer: optimizerFacts(memory.attached.optimizer),
-      learningRate: snapshot.learningRate > 0 ? snapshot.learningRate : Number.NaN,
-      snapshot: storedBlob(blobs, snapshot.blob),
-      tensors: snapshot.tensors,
-      tracker: await trackers.read(cause.run, memory.tracker),
-      check: memory.checked === null,
-      curvatureOff: memory.checked?.ok === false ? memory.checked.reason : undefined,
-      artifact: (digest) => storedBlob(blobs, `artifacts/${digest}`),
-    };
-    try {
-      return await attempts.measure(measurer, job, cause, this.work.signal);
-    } catch (error) {
-      if (!(error instanceof BlobMissing)) throw error;
-      logger.warn({ run: cause.run, step: record.step, blob: snapshot.blob }, 'the snapshot is gone');
-      return { readings: [], instruments: {}, tracker: undefined, check: undefined };
-    }
-  }
-
-  /** The snapshot becomes a dead letter; the run goes on without it. */
+  /** A snapshot could not be measured: the message that says so becomes a dead letter, and the run goes on without it. */
   private async setAside(envelope: Envelope, cause: Cause, reason: string): Promise<void> {
-    const { lease } = this.work;
+    const { lease, signal } = this.work;
+    const { logger, metrics, measuring } = this.parts;
     await this.flush();
     await this.flushing;
-    const step = envelope.record?.step ?? 0;
-    const off: MeasureResult = { readings: [], instruments: allOff(reason), tracker: undefined, check: undefined };
-    this.advance(envelope, cause, off);
-    await this.write();
-    const state = encodeMemory(this.memory!);
+    this.advance(envelope, cause);
+    const { memory, gathered } = this;
+    if (memory === undefined) return;
+    await outlast('waiting snapshots', () => measuring.committing(cause.run, memory), signal, logger);
+    await this.write(gathered, memory);
     const message = lease.messages.find(({ position }) => position === cause.position)!;
-    await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), this.work.signal, this.parts.logger);
-    await outlast('reject', () => lease.reject(cause.position, reason, state), this.work.signal, this.parts.logger);
-    this.parts.metrics.deadLetters.inc({ stream: 'records', group: 'judge' });
-    this.parts.logger.error({ run: cause.run, step }, reason);
-    await this.committed(this.gathered, this.memory!);
+    await outlast('dead letter', () => tellDeadLetter(this.parts, 'judge', message, reason), signal, logger);
+    await outlast('reject', () => lease.reject(cause.position, reason, encodeMemory(memory)), signal, logger);
+    metrics.deadLetters.inc({ stream: 'records', group: 'judge' });
+    logger.error({ run: cause.run }, reason);
     this.forget();
+    await this.committed(gathered, memory);
   }
 
   /** Begins to write what has gathered, after what began before; the next messages are worked on meanwhile. */
   private async flush(): Promise<void> {
     await this.flushing;
-    const { gathered, memory, unsaved } = this;
+    const { gathered, memory } = this;
     if (gathered.first === undefined) return;
     this.forget();
-    this.flushing = this.finish(gathered, memory, unsaved);
+    this.flushing = this.finish(gathered, memory);
     // Whoever waits for it next gets the error; until then it is not unhandled.
     this.flushing.catch(() => undefined);
   }
 
   private forget(): void {
     this.gathered = new Gathered();
-    this.unsaved = undefined;
     this.flushedMs = performance.now();
     if (this.memory !== undefined) this.memory = { ...this.memory, garbage: [] };
   }
 
-  private async finish(gathered: Gathered, memory: RunMemory | undefined, unsaved: RunSession['unsaved']): Promise<void> {
+  private async finish(gathered: Gathered, memory: RunMemory | undefined): Promise<void> {
     const { lease, signal } = this.work;
-    if (memory !== undefined) await this.write(gathered, memory, unsaved);
+    const { measuring, logger } = this.parts;
+    if (memory !== undefined) {
+      // First of all: who reads that a run has finished must not miss that measurements wait.
+      await outlast('waiting snapshots', () => measuring.committing(lease.subject, memory), signal, logger);
+      await this.write(gathered, memory);
+    }
     const state = memory === undefined ? undefined : encodeMemory(memory);
-    await outlast('commit', () => lease.commit(gathered.last, state), signal, this.parts.logger);
+    await outlast('commit', () => lease.commit(gathered.last, state), signal, logger);
     if (memory !== undefined) await this.committed(gathered, memory);
   }
 
-  private async write(gathered = this.gathered, memory = this.memory!, unsaved = this.unsaved): Promise<void> {
-    const { store, bus, blobs, logger } = this.parts;
+  private async write(gathered: Gathered, memory: RunMemory): Promise<void> {
+    const { store, bus, measuring, logger } = this.parts;
     const { lease, signal } = this.work;
     const run = lease.subject;
-    if (
-      unsaved !== undefined &&
-      memory.tracker?.blob === unsaved.blob &&
-      unsaved.bytes.byteLength <= this.parts.trackers.maxSavedBytes
-    ) {
-      await outlast('tracker', () => saveTracker(unsaved), signal, logger);
-    }
     await outlast('rows', () => writeRows(store, run, memory, gathered), signal, logger);
     stopIfAborted(signal, 'judge');
-    await outlast('messages', () => publish(bus, run, memory, gathered), signal, logger);
-
-    async function saveTracker({ blob, bytes }: { blob: string; bytes: Uint8Array }): Promise<void> {
-      try {
-        await writeBlob(blobs, blob, bytes);
-      } catch (error) {
-        if (error instanceof StorageFull) {
-          // It only spares the next measurement after a restart some work; the queue must not wait for it.
-          logger.warn(
-            { err: error, run, blob },
-            'no room to save the tracker: after a restart the run is measured from a cold start',
-          );
-          return;
-        }
-        // What an interrupted try left differed; it is forgotten now.
-        if (!(error instanceof ChecksumMismatch)) throw error;
-        await writeBlob(blobs, blob, bytes);
-      }
-    }
+    await outlast('messages', () => publish(bus, run, memory, gathered, measuring.body(run, memory)), signal, logger);
   }
 
   private async committed(gathered: Gathered, memory: RunMemory): Promise<void> {
-    for (const { kind } of gathered.findings) this.parts.metrics.findings.inc({ kind });
+    const { measuring, metrics, logger } = this.parts;
+    const { lease, signal } = this.work;
+    this.untold -= gathered.findings.length;
+    for (const { kind } of gathered.findings) metrics.findings.inc({ kind });
+    await outlast('waiting snapshots', () => measuring.committed(lease.subject, memory), signal, logger);
     await this.drop(memory.garbage);
   }
 

@@ -5,6 +5,7 @@ import { openFileBlobs } from '#blobs/index.js';
 import type { Blobs } from '#blobs/blobs.js';
 import type { Bus } from '#bus/bus.js';
 import { openLmdbBus } from '#bus/index.js';
+import { waitingBucket } from '#bus/messages.js';
 import { createLogger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
 import { createAnalyzer, type Analyzer, type AnalyzerOptions } from '../analyzer.js';
@@ -57,11 +58,11 @@ export class House {
     });
   }
 
-  /** Until both groups have finished everything on the bus. */
+  /** Until both groups have finished everything on the bus, and nothing waits for its measurement. */
   async settled(bus = this.bus): Promise<void> {
     for (const name of ['ledger', 'judge']) {
       const group = await bus.group('records', name);
-      while ((await group.depth()).messages > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      while ((await group.depth()).messages > 0 || (await isWaiting(bus))) await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
@@ -69,4 +70,9 @@ export class House {
     await this.closePorts();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+async function isWaiting(bus: Bus): Promise<boolean> {
+  for await (const _ of bus.kv(waitingBucket).entries()) return true;
+  return false;
 }

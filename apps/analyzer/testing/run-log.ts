@@ -58,7 +58,15 @@ export class RunLog {
   }
 
   /** The fake measurer reads sharpness and loss out of it. */
-  async snapshot(step: number, sharpness: number, loss: number, learningRate = 0.4, attempt = 1): Promise<this> {
+  async snapshot(
+    step: number,
+    sharpness: number,
+    loss: number,
+    learningRate = 0.4,
+    attempt = 1,
+    said: { readonly reason?: string; readonly tensorBytes?: number } = {},
+  ): Promise<this> {
+    const { reason = 'cadence', tensorBytes = 8 } = said;
     const bytes = Buffer.alloc(8);
     bytes.writeFloatLE(sharpness, 0);
     bytes.writeFloatLE(loss, 4);
@@ -70,9 +78,9 @@ export class RunLog {
     return this.record(step, attempt, 0, {
       snapshot: {
         blob,
-        tensors: [{ name: 'w', dtype: 'float32', shape: [2], offset: 0, bytes: 8 }],
+        tensors: [{ name: 'w', dtype: 'float32', shape: [2], offset: 0, bytes: tensorBytes }],
         learningRate,
-        reason: 'cadence',
+        reason,
       },
     });
   }

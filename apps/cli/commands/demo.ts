@@ -9,6 +9,7 @@ import { exitCodes, type Command, type Io } from '../command.js';
 import type { Service } from '../service.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
 import { stageName } from '../stage-names.js';
+import { measuringText } from '../measuring-text.js';
 import { findingLine, followFindings } from './findings.js';
 import { announcement } from './up.js';
 
@@ -98,12 +99,12 @@ async function attachedRun(
   return undefined;
 }
 
-/** Waits until the judge has seen the end of the run. */
+/** Waits until the judge has seen the end of the run, and all that is measured of it. */
 async function settled(client: ServiceClient, run: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + settleMs;
   while (!signal.aborted && Date.now() < deadline) {
     const { run: body } = await client.get<{ run: RunBody }>(`/api/runs/${run}`);
-    if (body.status !== 'running') return;
+    if (body.status !== 'running' && measuringText(body.measuring) === '') return;
     await sleep(attachPollMs, signal);
   }
 }

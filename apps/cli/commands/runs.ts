@@ -1,6 +1,7 @@
 import type { RunBody, RunsAnswer } from '#dashboard/events/http.js';
 import { clientOptions, ServiceClient } from '../client.js';
 import { exitCodes, UsageError, type Command } from '../command.js';
+import { measuringText } from '../measuring-text.js';
 import { stageName } from '../stage-names.js';
 import { ago, table } from '../table.js';
 
@@ -29,8 +30,26 @@ export const runsCommand: Command = {
     else {
       io.out(
         table([
-          ['RUN', 'NAME', 'PROJECT', 'STATUS', 'STAGE', 'STEP', 'SEEN'],
-          ...runs.map((r) => [r.run, r.name, r.project, r.status, stageName(r.stage), String(r.step), ago(r.seenMs)]),
+          [
+            'RUN',
+            'NAME',
+            'PROJECT',
+            'STATUS',
+            'STAGE',
+            'STEP',
+            'SEEN',
+            ...(runs.some((r) => measuringText(r.measuring) !== '') ? ['MEASUREMENTS'] : []),
+          ],
+          ...runs.map((r) => [
+            r.run,
+            r.name,
+            r.project,
+            r.status,
+            stageName(r.stage),
+            String(r.step),
+            ago(r.seenMs),
+            measuringText(r.measuring),
+          ]),
         ]),
       );
     }
@@ -47,7 +66,7 @@ async function fetchRuns(client: ServiceClient, project: string | undefined, lim
     if (project !== undefined) query.set('project', project);
     if (after !== undefined) query.set('after', after);
     const page = await client.get<RunsAnswer>(`/api/runs?${query.toString()}`);
-    runs.push(...page.runs);
+    for (const run of page.runs) runs.push(run);
     after = page.next;
   } while (after !== undefined && runs.length < limit);
   return runs;

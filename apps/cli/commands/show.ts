@@ -1,6 +1,7 @@
 import type { FindingBody, InstrumentBody, RunBody } from '#bus/messages.js';
 import { clientOptions, ServiceClient } from '../client.js';
 import { exitCodes, UsageError, type Command } from '../command.js';
+import { measuringText } from '../measuring-text.js';
 import { stageName } from '../stage-names.js';
 import { ago, table } from '../table.js';
 import { findingLine } from './findings.js';
@@ -31,6 +32,7 @@ export const showCommand: Command = {
         ['status', `${run.status}, seen ${ago(run.seenMs)}`],
         ['stage', stageName(run.stage) + (run.stageDetail === '' ? '' : ` (${run.stageDetail})`)],
         ['step', run.plannedSteps > 0 ? `${run.step} of ${run.plannedSteps}` : String(run.step)],
+        ...(measuringText(run.measuring) === '' ? [] : [['measurements', measuringText(run.measuring)]]),
         ['attempt', String(run.attempt)],
         ['framework', run.framework],
         [

@@ -1,17 +1,18 @@
-import type { FindingBody, InstrumentBody, RunBody } from '#bus/messages.js';
+import { notMeasuring, type FindingBody, type InstrumentBody, type MeasuringBody, type RunBody } from '#bus/messages.js';
 import { toJsonNumber } from '#math/json-number.js';
 import type { FindingRow, InstrumentRow, RunRow } from '#store/rows.js';
 import type { SeriesPoints } from '#store/store.js';
 import type { SeriesAnswer } from '../events/http.js';
 
 /** Rows of the store in the shape in which the live stream speaks of the same things. */
-export function runBody(row: RunRow): RunBody {
+export function runBody(row: RunRow, measuring: MeasuringBody = notMeasuring): RunBody {
   const { version: _, ...rest } = row;
   return {
     ...rest,
     optimizer: object<RunBody['optimizer']>(row.optimizer, {}),
     loss: { kind: 'unknown', reduction: 'unknown', halved: false, ...object<Partial<RunBody['loss']>>(row.loss, {}) },
     tags: object<RunBody['tags']>(row.tags, {}),
+    measuring,
   };
 }
 

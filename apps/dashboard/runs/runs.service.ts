@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { encodeJson } from '#bus/messages.js';
+import { decodeJson, encodeJson, waitingBucket, type MeasuringBody } from '#bus/messages.js';
 import { StagewatchError } from '#runtime/errors.js';
 import { sleep } from '#runtime/retry.js';
 import type { RunRow } from '#store/rows.js';
@@ -29,14 +29,16 @@ export class RunsService {
 
   async list(filter: RunFilter & { readonly limit: number }): Promise<RunsAnswer> {
     const cursor = this.hub.position;
-    const rows = await this.options.store.runs(filter);
+    const [rows, measuring] = await Promise.all([this.options.store.runs(filter), this.measuring()]);
     const last = rows.length < filter.limit ? undefined : rows.at(-1);
-    return { cursor, runs: rows.map(runBody), ...(last !== undefined && { next: `${last.createdMs}.${last.run}` }) };
+    const runs = rows.map((row) => runBody(row, measuring.get(row.run)));
+    return { cursor, runs, ...(last !== undefined && { next: `${last.createdMs}.${last.run}` }) };
   }
 
   async one(run: string): Promise<RunAnswer> {
     const cursor = this.hub.position;
-    return { cursor, run: runBody(await this.row(run)) };
+    const [row, entry] = await Promise.all([this.row(run), this.options.bus.kv(waitingBucket).get(run)]);
+    return { cursor, run: runBody(row, entry && decodeJson<MeasuringBody>(entry.value)) };
   }
 
   async findings(run: string): Promise<FindingsAnswer> {
@@ -75,6 +77,13 @@ export class RunsService {
       await sleep(deletionPollMs, signal);
     }
     return true;
+  }
+
+  /** Runs of which something is measured or waits for it. */
+  private async measuring(): Promise<ReadonlyMap<string, MeasuringBody>> {
+    const bodies = new Map<string, MeasuringBody>();
+    for await (const { key, value } of this.options.bus.kv(waitingBucket).entries()) bodies.set(key, decodeJson(value));
+    return bodies;
   }
 
   private async row(run: string): Promise<RunRow> {

@@ -1,5 +1,6 @@
 import {
   encodeJson,
+  notMeasuring,
   type FindingBody,
   type InstrumentBody,
   type LiveBody,
@@ -118,6 +119,7 @@ function emptyRun(createdMs: number): RunBody {
     loss: { kind: 'mse', reduction: 'sum', halved: true },
     batchSize: 0,
     tags: {},
+    measuring: notMeasuring,
   };
 }
 

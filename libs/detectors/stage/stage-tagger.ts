@@ -16,6 +16,7 @@ import { lookAt } from './window.js';
  */
 export const stageTagger: Detector<TaggerState> = {
   name: 'stage',
+  needs: 'measured',
   initial: initialTaggerState,
   onReadings,
   onEvent,

@@ -301,7 +301,8 @@ export interface Envelope {
   model?: ModelDescription;
   presence?: Presence;
   sequenceGap?: SequenceGap;
-  body?: 'record' | 'attached' | 'model' | 'presence' | 'sequenceGap';
+  measured?: Measured;
+  body?: 'record' | 'attached' | 'model' | 'presence' | 'sequenceGap' | 'measured';
 }
 
 export type PresenceState =
@@ -320,6 +321,43 @@ export interface SequenceGap {
   firstSequence: number;
   lastSequence: number;
   step: number;
+}
+
+export interface Measured {
+  snapshots: number[];
+  measurement?: Measurement;
+  leftOut?: string;
+  failed?: string;
+  outcome?: 'measurement' | 'leftOut' | 'failed';
+}
+
+export interface Measurement {
+  readings: MeasuredReading[];
+  instruments: InstrumentState[];
+  trackerBlob: string;
+  check: ModelCheck | null;
+}
+
+export interface MeasuredReading {
+  name: string;
+  key: string;
+  value: number;
+  bound: number;
+  products: number;
+  seconds: number;
+  device: string;
+  probeDigest: string;
+}
+
+export interface InstrumentState {
+  instrument: string;
+  on: boolean;
+  reason: string;
+}
+
+export interface ModelCheck {
+  ok: boolean;
+  reason: string;
 }
 
 /** Every message by its name. */
@@ -361,4 +399,9 @@ export interface Messages {
   Envelope: Envelope;
   Presence: Presence;
   SequenceGap: SequenceGap;
+  Measured: Measured;
+  Measurement: Measurement;
+  MeasuredReading: MeasuredReading;
+  InstrumentState: InstrumentState;
+  ModelCheck: ModelCheck;
 }

@@ -24,3 +24,11 @@ const statusNames: Readonly<Record<RunBody['status'], string>> = {
 export function statusBadge(status: RunBody['status']): HTMLElement {
   return h('span', { class: 'status', 'data-status': status }, h('i', { class: 'status-dot' }), statusNames[status] ?? status);
 }
+
+/** `measuring, 3 waiting`; undefined when nothing is measured and nothing waits. */
+export function measuringNote({ underWay, waiting }: RunBody['measuring']): HTMLElement | undefined {
+  if (underWay === null && waiting === 0) return undefined;
+  const title = underWay === null ? 'Snapshots wait for their turn' : `The snapshot of step ${underWay} is being measured`;
+  const text = waiting === 0 ? 'measuring' : `measuring, ${waiting} waiting`;
+  return h('span', { class: 'muted measuring', title: `${title}; the stage follows.` }, text);
+}

@@ -4,7 +4,7 @@ import { formatAgo, formatCount, formatValue } from '../format.js';
 import type { RunModel } from '../model/run-model.js';
 import { describeOptimizer } from '../optimizer.js';
 import { stageSpans } from '../stages.js';
-import { stageChip, statusBadge } from './parts.js';
+import { measuringNote, stageChip, statusBadge } from './parts.js';
 
 /** Name, stage, state, and the constants that decide where the edge lies. */
 export class RunHead {
@@ -32,6 +32,7 @@ export class RunHead {
           stageChip(run.stage, run.stageDetail),
           since !== undefined && h('span', { class: 'muted' }, `since step ${formatCount(since)}`),
           statusBadge(run.status),
+          measuringNote(run.measuring),
           h('span', { class: 'muted' }, `seen ${seen}`),
         ),
       ),

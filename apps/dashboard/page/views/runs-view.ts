@@ -8,7 +8,7 @@ import type { RunsModel } from '../model/runs-model.js';
 import { stageName } from '../stages.js';
 import { DeadLettersPanel } from './dead-letters-panel.js';
 import { emptyState } from './empty-state.js';
-import { stageChip, statusBadge } from './parts.js';
+import { measuringNote, stageChip, statusBadge } from './parts.js';
 import { Sparks } from './sparks.js';
 import type { View } from './view.js';
 
@@ -150,7 +150,7 @@ export class RunsView implements View {
       const share = run.plannedSteps > 0 ? Math.min(1, run.step / run.plannedSteps) : 0;
       row.bar.style.setProperty('--share', String(share));
       row.bar.hidden = run.plannedSteps === 0;
-      fill(row.status, statusBadge(run.status));
+      fill(row.status, statusBadge(run.status), measuringNote(run.measuring));
       this.sparks.watch(row.spark, run.run, run.step);
       row.drawn = run;
     }

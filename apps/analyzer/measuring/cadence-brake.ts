@@ -1,8 +1,8 @@
 import type { Bus } from '#bus/bus.js';
 import { encodeJson, type ControlBody } from '#bus/messages.js';
 import type { Logger } from '#runtime/logging.js';
-import type { RunMemory } from './memory.js';
-import type { Cause } from './outcome.js';
+import type { RunMemory } from '../judge/memory.js';
+import type { Cause } from '../judge/outcome.js';
 
 /** A snapshot that waited longer than this for its measurement says that they come too fast. */
 const lateMs = 20_000;

@@ -1,6 +1,6 @@
 import { BlobMissing, type Blobs } from '#blobs/blobs.js';
 import type { Logger } from '#runtime/logging.js';
-import type { TrackerRef } from './memory.js';
+import type { TrackerRef } from '../judge/memory.js';
 
 /**
  * What the last measurement of each run left for the next one. It is saved as a blob with each commit, so that a

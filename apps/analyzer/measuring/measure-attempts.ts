@@ -3,7 +3,7 @@ import { decodeJson, encodeJson } from '#bus/messages.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { MeasurerCrashed, type MeasureJob, type Measurer, type MeasureResult } from '../measure/measurer.js';
 import { stopIfAborted } from '../weather.js';
-import type { Cause } from './outcome.js';
+import type { Cause } from '../judge/outcome.js';
 
 /** The second time is in a process that measured nothing else before. */
 const maxCrashes = 2;

@@ -3,7 +3,7 @@ import type { Bus, OutgoingMessage } from '#bus/bus.js';
 import { decodeJson } from '#bus/messages.js';
 import { createLogger } from '#runtime/logging.js';
 import { CadenceBrake } from './cadence-brake.js';
-import type { RunMemory } from './memory.js';
+import type { RunMemory } from '../judge/memory.js';
 
 it('CadenceBrake - asks for fewer snapshots while they wait too long, and for the old cadence afterwards', () => {
   const asked: unknown[] = [];
