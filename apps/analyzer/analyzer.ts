@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { ArtifactReferences } from '#bus/artifact-references.js';
+import { RunKeepers } from '#bus/run-keepers.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
-import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
 import { CadenceBrake } from './judge/cadence-brake.js';
 import { createJudgeGroup } from './judge/judge.js';
@@ -56,6 +57,7 @@ class ComposedAnalyzer implements Analyzer {
         engine: config.engine,
         ...config.measuring,
         scratch: join(config.dataDir, 'measuring'),
+        jobFolders: [join(config.dataDir, 'blobs')],
       }),
     } = options;
     this.measurer = measurer;
@@ -76,7 +78,13 @@ class ComposedAnalyzer implements Analyzer {
       brake.forget(run);
       await attempts.forget(run);
     };
-    this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
+    this.housekeeping = new Housekeeping({
+      ...options,
+      references,
+      keepers: new RunKeepers(bus),
+      letGo,
+      keepDays: config.keepDays,
+    });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
       await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);

@@ -25,10 +25,14 @@ export class Identity {
   readonly key: string;
   /** Monotonic, of the last sign of life. */
   seenMs: number;
+  /** Monotonic, of the last time that somebody asked for this writer. */
+  usedMs: number;
   /** The stream that is open now. */
   session: { supersede(): Promise<void>; send(control: object): void; fail(error: unknown): void } | undefined;
   /** A later attempt has begun: silence means nothing any more. */
   outdated = false;
+  /** The run was deleted: nothing of this writer is kept any more. */
+  gone = false;
 
   constructor(
     readonly place: Place,
@@ -37,6 +41,7 @@ export class Identity {
   ) {
     this.key = placeKey(place);
     this.seenMs = nowMs;
+    this.usedMs = nowMs;
   }
 
   touch(nowMs: number): void {

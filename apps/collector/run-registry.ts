@@ -1,11 +1,11 @@
 import { decodeJson, encodeJson } from '#bus/messages.js';
 import type { Bus, KeyValue } from '#bus/bus.js';
-import { StagewatchError } from '#runtime/errors.js';
 import { newId, runIdPattern } from '#runtime/ids.js';
 import { encodeEnvelope } from '#wire/envelope.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 import { checkKey, refuse } from './checks.js';
 import { Identity, placeKey, type IdentityState, type Place } from './identity.js';
+import { deletedRun } from './run-guard.js';
 
 /** Buckets of this room on the bus. */
 export const buckets = {
@@ -29,6 +29,9 @@ export interface RegistryOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
+
+/** A writer that nobody has asked for so long may leave the memory. */
+const unusedMs = 60_000;
 
 /** Who may write where. Everything here is durable before it is answered. */
 export class RunRegistry {
@@ -171,15 +174,27 @@ export class RunRegistry {
     return (await read<RunState>(this.runs, runId))?.loss ?? null;
   }
 
-  private identity(place: Place): Promise<Identity | undefined> {
+  private async identity(place: Place): Promise<Identity | undefined> {
+    const identity = await this.identityOf(place);
+    if (identity !== undefined) identity.usedMs = this.options.now();
+    return identity;
+  }
+
+  private identityOf(place: Place): Promise<Identity | undefined> {
     const key = placeKey(place);
     let pending = this.open.get(key);
     if (pending === undefined) {
-      pending = read<IdentityState>(this.identities, key).then((state) => {
-        if (state !== undefined) return new Identity(pick(place), state, this.options.now());
-        this.open.delete(key);
-        return undefined;
-      });
+      pending = Promise.all([read<IdentityState>(this.identities, key), read<RunState>(this.runs, place.runId)]).then(
+        ([state, run]) => {
+          if (state === undefined) {
+            this.open.delete(key);
+            return undefined;
+          }
+          const identity = new Identity(pick(place), state, this.options.now());
+          identity.outdated = run !== undefined && place.attempt < run.attempts;
+          return identity;
+        },
+      );
       pending.catch(() => this.open.delete(key));
       this.open.set(key, pending);
     }
@@ -187,13 +202,15 @@ export class RunRegistry {
   }
 
   async save(identity: Identity): Promise<void> {
+    if (identity.gone) return;
     await this.identities.put(identity.key, encodeJson(identity.state));
   }
 
-  /** All writers that have not ended, of the newest attempt of their run. Called once, at the start. */
+  /** All writers that may still speak, of the newest attempt of their run. Called once, at the start. */
   async load(): Promise<void> {
     for await (const { key, value } of this.identities.entries()) {
-      if (decodeJson<IdentityState>(value).ended) continue;
+      const { ended, lost } = decodeJson<IdentityState>(value);
+      if (ended || lost) continue;
       const [runId = '', attempt, rank] = key.split('.');
       const identity = await this.identity({ runId, attempt: Number(attempt), rank: Number(rank) });
       const run = await read<RunState>(this.runs, runId);
@@ -223,31 +240,48 @@ export class RunRegistry {
     await this.metrics.put(runId, encodeJson([...names]));
   }
 
-  /** Lets go of a writer that has ended and has no stream. */
+  /** Lets go of a writer that has no stream and of which nothing is expected: what is durable of it is read again when it comes back. */
   release(identity: Identity): void {
-    if (identity.state.ended && identity.session === undefined) this.open.delete(identity.key);
+    const { ended, lost } = identity.state;
+    if (identity.session !== undefined || !(ended || lost || identity.outdated)) return;
+    // Somebody may be about to open a stream for it: there must be one object a place.
+    if (this.options.now() - identity.usedMs < unusedMs) return;
+    this.open.delete(identity.key);
+    const { runId } = identity.place;
+    const isWatched = [...this.open.keys()].some((key) => key.startsWith(`${runId}.`));
+    if (!isWatched) this.names.delete(runId);
   }
 
-  /** Removes every trace of a run that this room keeps, and ends its streams. */
-  async forget(runId: string): Promise<void> {
+  /** Ends the streams of a run. */
+  async expel(runId: string): Promise<void> {
     for (const identity of await this.all()) {
       if (identity.place.runId !== runId) continue;
-      this.open.delete(identity.key);
-      identity.session?.fail(new StagewatchError('UNKNOWN_RUN', 'the run was deleted', { field: 'run_id', value: runId }));
+      identity.gone = true;
+      identity.session?.fail(deletedRun(runId));
     }
-    this.names.delete(runId);
-    await forgetRun(this.options.bus, runId);
+  }
+
+  /** Removes every trace of a run that this room keeps. Not while somebody attaches, who would bring it back. */
+  forget(runId: string): Promise<void> {
+    const turn = this.attaching.then(async () => {
+      for (const [key] of this.open) if (key.startsWith(`${runId}.`)) this.open.delete(key);
+      this.names.delete(runId);
+      await forgetRun(this.options.bus, runId);
+    });
+    this.attaching = turn.catch(() => undefined);
+    return turn;
   }
 }
 
-/** The same for a collector that is not running: only what is durable. */
-export async function forgetRun(bus: Bus, runId: string): Promise<void> {
+async function forgetRun(bus: Bus, runId: string): Promise<void> {
   const instances = bus.kv(buckets.instances);
-  for await (const { key, value } of instances.entries()) {
-    if (decodeJson<Place>(value).runId === runId) await instances.delete(key);
-  }
   const identities = bus.kv(buckets.identities);
-  for await (const { key } of identities.entries(`${runId}.`)) await identities.delete(key);
+  // The run comes last: as long as it is there, this has not been done.
+  for await (const { key, value } of identities.entries(`${runId}.`)) {
+    const { instanceId } = decodeJson<IdentityState>(value);
+    if ((await read<Place>(instances, instanceId))?.runId === runId) await instances.delete(instanceId);
+    await identities.delete(key);
+  }
   await bus.kv(buckets.metrics).delete(runId);
   await bus.kv(buckets.runs).delete(runId);
 }

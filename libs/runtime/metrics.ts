@@ -69,7 +69,7 @@ export class Metrics {
   readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
   readonly measuringProcessEnds = this.counter(
     'stagewatch_measuring_process_ends_total',
-    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), idle, closed.',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), chosen (an executor), idle, closed.',
     ['reason'],
   );
   readonly measuringResidentBytes = this.gauge(

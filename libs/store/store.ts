@@ -20,7 +20,8 @@ export interface Store {
   series(query: SeriesQuery): Promise<SeriesPoints>;
   /** A foreign, read-only query: gated, limited in time, on connections of its own. Bytes in the asked format. */
   query(request: ForeignQuery): Promise<Readable>;
-  deleteRun(run: string): Promise<void>;
+  /** Removes the rows of these runs from every table and from the disk; rows that are written later stay. */
+  deleteRuns(runs: readonly string[]): Promise<void>;
   /** Runs that have ended and were last seen before; nothing is removed. */
   runsSeenBefore(timeMs: number): Promise<readonly string[]>;
   /** All rows of a table, a page at a time, as lines for `importLines`. Every row is there that was written before the call. */

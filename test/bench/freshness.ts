@@ -61,7 +61,9 @@ function idle(pid: number): { readonly cpuSeconds: number; readonly mib: number 
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const mib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((child) => child !== '');
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter((child) => child !== '');
   return children
     .map((child) => idle(Number(child)))
     .reduce((sum, child) => ({ cpuSeconds: sum.cpuSeconds + child.cpuSeconds, mib: sum.mib + child.mib }), {

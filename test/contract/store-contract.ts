@@ -159,7 +159,7 @@ export function storeContract(contract: StoreContract): void {
       }
       expect(await ask(store, `SELECT * FROM series WHERE run = '${run}' ORDER BY name, step`)).toEqual(before);
       expect(before).toHaveLength(values.length + 1);
-      await store.deleteRun(run);
+      await store.deleteRuns([run]);
       await store.importLines('scalars', `${JSON.stringify([run, 'x', 1, 2, 0, 4, 5, 'nan', '2026-01-01 00:00:00.000'])}\n`);
       expect(await count('scalars')).toBe(1);
     });
@@ -263,7 +263,7 @@ export function storeContract(contract: StoreContract): void {
         store.write('findings', [finding(run, 'f', 1)]),
         store.write('instruments', [{ run, attempt: 1, instrument: 'loss', on: true, reason: '', version: 1 }]),
       ]);
-      await store.deleteRun(run);
+      await store.deleteRuns([run]);
       const tables = ['runs', 'scalars', 'readings', 'findings', 'instruments', 'series', 'stages'];
       expect(await Promise.all(tables.map(count))).toEqual(tables.map(() => 0));
       run = other;
@@ -281,7 +281,7 @@ export function storeContract(contract: StoreContract): void {
         runRow(recent, 1, { status: 'finished', seenMs: longAgo }),
       ]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([old]);
-      await store.deleteRun(old);
+      await store.deleteRuns([old]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([]);
       expect((await store.run(recent))?.run).toBe(recent);
     });

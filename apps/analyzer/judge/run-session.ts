@@ -1,4 +1,5 @@
 import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
+import { artifactsOf, type ArtifactReferences } from '#bus/artifact-references.js';
 import type { Message } from '#bus/bus.js';
 import { lossSpecOf } from '#graph/index.js';
 import type { Envelope, Record as WireRecord } from '#wire/generated/messages.js';
@@ -9,7 +10,6 @@ import { allOff, type MeasureJob, type Measurer, type MeasureResult } from '../m
 import { storedBlob } from '../measure/stored-bytes.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
-import type { ArtifactReferences } from '../housekeeping/artifact-references.js';
 import { advance, snapshotToMeasure } from './advance.js';
 import type { CadenceBrake } from './cadence-brake.js';
 import { optimizerFacts } from './facts.js';
@@ -66,7 +66,7 @@ export class RunSession {
   private async take(message: Message): Promise<void> {
     const envelope = decode(message);
     const cause: Cause = { run: message.subject, position: message.position, timeMs: envelope.receivedTimeMs };
-    if (envelope.model !== undefined) await this.parts.references.add(cause.run, envelope.model);
+    if (envelope.model !== undefined) await this.parts.references.add(cause.run, artifactsOf(envelope.model));
     const due = snapshotToMeasure(this.memory, envelope);
     if (due === undefined) return this.advance(envelope, cause, undefined);
     const measured = await this.measure(due, cause);

@@ -47,7 +47,7 @@ async function fetchRuns(client: ServiceClient, project: string | undefined, lim
     if (project !== undefined) query.set('project', project);
     if (after !== undefined) query.set('after', after);
     const page = await client.get<RunsAnswer>(`/api/runs?${query.toString()}`);
-    runs.push(...page.runs);
+    for (const run of page.runs) runs.push(run);
     after = page.next;
   } while (after !== undefined && runs.length < limit);
   return runs;

@@ -11,6 +11,7 @@ import type { Resolve } from './address-guard.js';
 import { webhookBody } from './body.js';
 import { systemClock, type Clock } from './clock.js';
 import { Dispatcher } from './dispatcher.js';
+import { ForgetTogether } from './forget-together.js';
 import { Intake } from './intake.js';
 import { Outbox, type Delivery } from './outbox.js';
 import { Rules } from './rules.js';
@@ -57,6 +58,7 @@ export class Alerts {
   private readonly outbox: Outbox;
   private readonly intake: Intake;
   private readonly dispatcher: Dispatcher;
+  private readonly forgetting: ForgetTogether;
   private readonly cleaning: PeriodicTask;
   private readonly send: Send;
   private readonly clock: Clock;
@@ -71,7 +73,12 @@ export class Alerts {
     this.send = createWebhook({ allowPrivate, ...(options.resolve !== undefined && { resolve: options.resolve }) });
     this.outbox = new Outbox(bus);
     const { outbox, send, externalUrl } = this;
-    const rules = new Rules({ bus, allowPrivate, changed: (id) => this.dispatcher.ruleChanged(id) });
+    const rules = new Rules({
+      bus,
+      allowPrivate,
+      changed: (id) => this.dispatcher.ruleChanged(id),
+      receiver: (id) => this.dispatcher.state(id),
+    });
     this.rules = rules;
     this.dispatcher = new Dispatcher({
       rules,
@@ -84,6 +91,7 @@ export class Alerts {
       ...(options.maxWaiting !== undefined && { maxWaiting: options.maxWaiting }),
     });
     this.intake = new Intake({ bus, rules, outbox, clock, logger, metrics, received: (item) => this.dispatcher.add(item) });
+    this.forgetting = new ForgetTogether((runs) => this.forgetRuns(runs));
     this.cleaning = new PeriodicTask({ name: 'alert outbox cleaning', intervalMs: cleanMs, logger }, () =>
       outbox.clean(clock.nowMs() - keepMs, keepDeliveries),
     );
@@ -127,9 +135,14 @@ export class Alerts {
   }
 
   /** The run is deleted: nothing of it is kept or sent. */
-  async forgetRun(run: string): Promise<void> {
-    await this.dispatcher.forgetRun(run);
-    await this.outbox.forgetRun(run);
+  forgetRun(run: string): Promise<void> {
+    return this.forgetting.forget(run);
+  }
+
+  private async forgetRuns(runs: ReadonlySet<string>): Promise<void> {
+    await this.intake.quiet();
+    for (const run of runs) await this.dispatcher.forgetRun(run);
+    await this.outbox.forgetRuns(runs);
   }
 }
 

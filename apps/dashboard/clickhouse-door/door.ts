@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { errorCodes, StagewatchError } from '#runtime/errors.js';
 import { Access } from '../http/access.js';
+import { encodeBlock } from './blocks/blocks.js';
 import { sendError, sendRows, sendText } from './answer.js';
 import { acceptClickHouseCredentials } from './credentials.js';
 import { helloAnswer, isHello } from './hello.js';
@@ -95,7 +96,8 @@ export class ClickHouseDoor {
     const parts: Uint8Array[] = [];
     const rows = await this.options.store.query({ ...query, sql: 'SELECT version()', format: 'TSVRaw' });
     for await (const part of rows) parts.push(part as Uint8Array);
-    return helloAnswer(Buffer.concat(parts).toString('utf8').trim());
+    const answer = helloAnswer(Buffer.concat(parts).toString('utf8').trim());
+    return query.inBlocks ? encodeBlock(answer) : answer;
   }
 }
 

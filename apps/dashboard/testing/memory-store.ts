@@ -83,8 +83,8 @@ export class MemoryStore implements Store {
     return Promise.resolve(Readable.from([Buffer.from(JSON.stringify({ asked: request.sql, format: request.format }))]));
   }
 
-  deleteRun(run: string): Promise<void> {
-    for (const held of this.tables.values()) for (const [key, row] of held) if (row.run === run) held.delete(key);
+  deleteRuns(runs: readonly string[]): Promise<void> {
+    for (const held of this.tables.values()) for (const [key, row] of held) if (runs.includes(row.run)) held.delete(key);
     return Promise.resolve();
   }
 
