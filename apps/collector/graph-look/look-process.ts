@@ -13,7 +13,7 @@ export interface LookProcessOptions {
 }
 
 /** Behind whoever serves, takes in and measures. */
-const niceness = 10;
+const niceness = 5;
 /**
  * Time is what the process computes: on a machine whose processors are all taken by a training, the same look takes
  * several times as long. Waiting ends before a probe gives up, which is after a minute with the time in line.
