@@ -246,6 +246,19 @@ describe('analyzer', () => {
     expect((await stream<LiveBody>('live')).at(-1)!.body).toEqual({ kind: 'deleted' });
     expect(await (await house.bus.group('records', 'judge')).state(run)).toBeUndefined();
   });
+
+  it('carries out hundreds of orders together', async () => {
+    const runs = Array.from({ length: 300 }, () => newId('r'));
+    for (const id of runs) await new RunLog(id, house.blobs).attach().end(1).publish(house.bus);
+    await start();
+    await house.settled();
+    await until(() => house.store.rows('runs').length === runs.length);
+    const orders = house.bus.kv('deletions');
+    await Promise.all(runs.map((id) => orders.put(id, new Uint8Array())));
+    await until(() => house.store.rows('runs').length === 0);
+    // The first turn may have come when only some had been ordered.
+    expect(house.store.deletions).toBeLessThanOrEqual(3);
+  });
 });
 
 async function until(condition: () => boolean): Promise<void> {

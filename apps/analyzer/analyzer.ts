@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Logger } from '#runtime/logging.js';
+import { ArtifactReferences } from '#bus/artifact-references.js';
+import { RunKeepers } from '#bus/run-keepers.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
-import { ArtifactReferences } from './housekeeping/artifact-references.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
 import { createJudgeGroup } from './judge/judge.js';
 import { readMemory } from './judge/read-memory.js';
@@ -65,6 +66,7 @@ class ComposedAnalyzer implements Analyzer {
         engine: config.engine,
         ...config.measuring,
         scratch: join(config.dataDir, 'measuring'),
+        jobFolders: [join(config.dataDir, 'blobs')],
       }),
     } = options;
     this.measurer = measurer;
@@ -75,7 +77,13 @@ class ComposedAnalyzer implements Analyzer {
       await Promise.all([this.ledger.letGo(run), this.judge.letGo(run)]);
       await this.measuring.letGo(run);
     };
-    this.housekeeping = new Housekeeping({ ...options, references, letGo, keepDays: config.keepDays });
+    this.housekeeping = new Housekeeping({
+      ...options,
+      references,
+      keepers: new RunKeepers(bus),
+      letGo,
+      keepDays: config.keepDays,
+    });
     this.gauges = new PeriodicTask({ name: 'analyzer gauges', intervalMs: gaugesEveryMs, logger }, async () => {
       metrics.analyzerJobAgeSeconds.set(attempts.ageSeconds());
       await Promise.all([this.ledger.measureQueue(), this.judge.measureQueue(), countDeadLetters(bus, metrics)]);

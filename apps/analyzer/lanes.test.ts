@@ -110,7 +110,9 @@ describe('while a measurement is under way', () => {
     expect(gaps.map(({ attempt, detail, text }) => [attempt, detail, text])).toEqual([
       [1, 'stale_snapshots', 'step 1: 2 snapshots left out (stale_snapshots)'],
     ]);
-    expect(house.store.rows('readings').map(({ attempt, step }) => [attempt, step])).toEqual(Array.from({ length: 4 }, () => [2, 2]));
+    expect(house.store.rows('readings').map(({ attempt, step }) => [attempt, step])).toEqual(
+      Array.from({ length: 4 }, () => [2, 2]),
+    );
   });
 
   it('a service that ends takes it up again', async () => {

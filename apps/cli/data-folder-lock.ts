@@ -1,6 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Another process works on the data folder. */
+export class DataFolderInUse extends Error {
+  override readonly name = 'DataFolderInUse';
+}
+
 /**
  * One process a data folder: the embedded ClickHouse would corrupt a folder that two share. The lock names the process
  * and when it started, so that a lock left by a killed process is seen to be stale even when its number is used again.
@@ -18,7 +23,9 @@ export function lockDataFolder(dataDir: string): { release(): void } {
     }
     const [pid, started] = readFileSync(path, 'utf8').trim().split(' ');
     if (isAlive(Number(pid)) && startedAt(Number(pid)) === started) {
-      throw new Error(`the data folder ${dataDir} is in use by process ${pid}; stop it, or choose another folder with --data`);
+      throw new DataFolderInUse(
+        `the data folder ${dataDir} is in use by process ${pid}; stop it, or choose another folder with --data`,
+      );
     }
     rmSync(path, { force: true });
   }

@@ -7,6 +7,7 @@ import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus } from '#bus/index.js';
 import type { Config } from '#runtime/config.js';
 import { inspectStore, openEmbeddedStore, tryConfinement } from '#store/index.js';
+import { checkBusAndBlobs } from './check-data.js';
 import { lockDataFolder } from './data-folder-lock.js';
 import { stopSignal } from '#runtime/stop-signal.js';
 
@@ -59,7 +60,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Every part of the store against what it held before and, when nobody has it open, every byte against its checksum. */
+/** Bus, blobs and every part of the store against what they held before and, when nobody has them open, every byte against its checksum. */
 export async function checkStoredData(config: Config): Promise<readonly Check[]> {
   if (config.clickhouse.url !== undefined)
     return [{ name: 'store', ok: true, detail: 'a server of its own looks after its data' }];
@@ -71,9 +72,9 @@ export async function checkStoredData(config: Config): Promise<readonly Check[]>
     return [await askRunning(config, `store ${path}`, messageOf(error))];
   }
   try {
-    return await inspected(path);
-  } catch (error) {
-    return [{ name: `store ${path}`, ok: false, detail: messageOf(error) }];
+    const others = await checkBusAndBlobs(config.dataDir);
+    const store = inspected(path).catch((error: unknown) => [{ name: `store ${path}`, ok: false, detail: messageOf(error) }]);
+    return [...others, ...(await store)];
   } finally {
     lock.release();
   }

@@ -1,3 +1,4 @@
+import { backupCommand } from './commands/backup.js';
 import { deadLettersCommand } from './commands/dead-letters.js';
 import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
@@ -5,6 +6,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
 import { judgeCommand } from './commands/judge.js';
 import { measureCommand } from './commands/measure.js';
+import { restoreCommand } from './commands/restore.js';
 import { runsCommand } from './commands/runs.js';
 import { setupCommand } from './commands/setup.js';
 import { showCommand } from './commands/show.js';
@@ -28,6 +30,8 @@ export const commands: readonly Command[] = [
   sqlCommand,
   deadLettersCommand,
   deleteCommand,
+  backupCommand,
+  restoreCommand,
 ];
 
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

@@ -1,19 +1,21 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { createAnalyzer } from '#analyzer/index.js';
 import { openFileBlobs } from '#blobs/index.js';
-import { openLmdbBus } from '#bus/index.js';
+import { openLmdbBus, restoreFromCopy } from '#bus/index.js';
 import { createCollector } from '#collector/collector.js';
 import { createAlerts } from '#dashboard/alerts/index.js';
 import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
 import { createDashboard } from '#dashboard/index.js';
 import type { Config } from '#runtime/config.js';
+import { DiskReserve } from '#runtime/disk-reserve.js';
 import { createLogger, type Logger } from '#runtime/logging.js';
 import { Metrics } from '#runtime/metrics.js';
 import { isEveryAddress, pageOrigin } from '#runtime/page-origin.js';
 import { openEmbeddedStore, openServerStore } from '#store/index.js';
 import type { Store } from '#store/store.js';
 import { lockDataFolder } from './data-folder-lock.js';
+import { dataPaths } from './data-paths.js';
+import { version } from './version.js';
 
 export interface Service {
   readonly ports: { readonly http: number; readonly grpc: number; readonly clickhouse: number };
@@ -27,6 +29,8 @@ export interface Service {
 export interface StartOptions {
   /** Go on without what the store has lost. */
   readonly acceptDataLoss?: boolean;
+  /** Goes back to the newest copy of the bus when its file is damaged. */
+  readonly restoreBus?: boolean;
 }
 
 /** The whole service on one data folder. Closes in the reverse order of starting. */
@@ -46,13 +50,19 @@ export async function startService(config: Config, options: StartOptions = {}): 
     keep({ close: () => lock.release() });
     mkdirSync(config.dataDir, { recursive: true });
     const parts = { config, logger, metrics };
-    const bus = keep(await openLmdbBus({ path: join(config.dataDir, 'bus'), logger }));
+    const reserve = keep(new DiskReserve(config.dataDir, logger));
+    await reserve.start();
+    const withheldBytes = (): number => reserve.missingBytes;
+    const { bus: path, busCopies: folder, blobs: blobsPath } = dataPaths(config.dataDir);
+    if (options.restoreBus === true) await restoreBus(path, folder, logger);
+    const copies = { folder, everyMs: config.busCopyEveryMs };
+    const bus = keep(await openLmdbBus({ path, logger, metrics, withheldBytes, copies }));
     // What is told live is in the store already.
     const heldRows = (await bus.head('live')) > 0;
     const opening = openStore(config, { ...options, heldRows, logger, metrics });
     // It starts while the others do; before it is known whether it could, somebody else may have failed.
     keep({ close: async () => (await opening.catch(() => undefined))?.close() });
-    const blobs = keep(await openFileBlobs({ path: join(config.dataDir, 'blobs') }));
+    const blobs = keep(await openFileBlobs({ path: blobsPath, withheldBytes }));
     // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
@@ -66,7 +76,7 @@ export async function startService(config: Config, options: StartOptions = {}): 
     await collector.start();
     const door = keep(createClickHouseDoor({ ...parts, store }));
     await door.start();
-    const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts }));
+    const dashboard = keep(createDashboard({ ...parts, bus, blobs, store, alerts, version }));
     await dashboard.start();
     httpPort = dashboard.port;
     return {
@@ -81,11 +91,21 @@ export async function startService(config: Config, options: StartOptions = {}): 
   }
 }
 
+async function restoreBus(path: string, copiesFolder: string, logger: Logger): Promise<void> {
+  const restored = await restoreFromCopy(path, copiesFolder);
+  if (restored === undefined) {
+    logger.warn('the file of the bus is whole: nothing was restored');
+    return;
+  }
+  const { copy, aside } = restored;
+  logger.warn({ copy: copy.path, fromMs: copy.timeMs, aside }, 'the bus goes on from a copy of it');
+}
+
 function openStore(
   config: Config,
   options: StartOptions & { readonly heldRows: boolean; readonly logger: Logger; readonly metrics: Metrics },
 ): Promise<Store> {
   const { url, memoryBytes } = config.clickhouse;
   if (url !== undefined) return openServerStore({ ...options, url });
-  return openEmbeddedStore({ ...options, path: join(config.dataDir, 'clickhouse'), memoryBytes });
+  return openEmbeddedStore({ ...options, path: dataPaths(config.dataDir).clickhouse, memoryBytes });
 }

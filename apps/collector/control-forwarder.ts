@@ -29,6 +29,7 @@ export interface ControlOptions {
 export class ControlForwarder {
   private readonly stopping = new AbortController();
   private readonly standing = new Map<string, Map<string, Wish>>();
+  private readonly forgetting = new Set<Promise<void>>();
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ControlOptions) {}
@@ -43,6 +44,7 @@ export class ControlForwarder {
   async close(): Promise<void> {
     this.stopping.abort();
     await this.loop;
+    await Promise.all(this.forgetting);
   }
 
   /** What a run has been asked for and should still do. */
@@ -64,7 +66,7 @@ export class ControlForwarder {
     for await (const message of this.options.bus.tail('control', { after, signal: this.stopping.signal })) {
       const body = decodeJson<ControlBody>(message.body);
       if (body.kind === 'run-deleted') {
-        await this.options.onDeleted(message.subject);
+        this.deleted(message.subject);
         continue;
       }
       const control = toControl(body);
@@ -74,6 +76,15 @@ export class ControlForwarder {
       }
       for (const identity of listeners) identity.session?.send({ control });
     }
+  }
+
+  /** Many runs may go at once, and one may have to wait for its last upload: side by side, and wishes go on. */
+  private deleted(runId: string): void {
+    const work = this.options
+      .onDeleted(runId)
+      .catch((error: unknown) => this.options.logger.error({ err: error, run: runId }, 'a deleted run could not be forgotten'))
+      .finally(() => this.forgetting.delete(work));
+    this.forgetting.add(work);
   }
 
   private remember(runId: string, kind: string, wish: Wish): void {

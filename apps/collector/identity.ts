@@ -29,6 +29,8 @@ export class Identity {
   session: { supersede(): Promise<void>; send(control: object): void; fail(error: unknown): void } | undefined;
   /** A later attempt has begun: silence means nothing any more. */
   outdated = false;
+  /** The run was deleted: nothing of this writer is kept any more. */
+  gone = false;
 
   constructor(
     readonly place: Place,

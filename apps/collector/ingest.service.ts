@@ -1,15 +1,19 @@
 import type { Blobs } from '#blobs/blobs.js';
+import { ArtifactReferences } from '#bus/artifact-references.js';
 import type { Bus } from '#bus/bus.js';
+import { RunKeepers } from '#bus/run-keepers.js';
 import type { Config } from '#runtime/config.js';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import type { Input } from '#wire/codec.js';
+import type { RecordsMessage } from '#wire/record-stream.js';
 import type {
   AttachRunRequest,
   AttachRunResponse,
   DescribeModelRequest,
   DescribeModelResponse,
+  StreamHello,
 } from '#wire/generated/messages.js';
 import { ArtifactHashes } from './artifact-hashes.js';
 import { checkAttach } from './check-attach.js';
@@ -23,6 +27,7 @@ import { messagesOf } from './messages-of.js';
 import { ModelDoor } from './model-door.js';
 import { Presence } from './presence.js';
 import { RecordSession, type RecordsCall } from './record-session.js';
+import { deletedRun, RunGuard } from './run-guard.js';
 import { RunRegistry } from './run-registry.js';
 import { UploadSession, type UploadCall } from './upload-session.js';
 
@@ -41,6 +46,7 @@ export type PageUrl = (runId: string, askedHost?: string) => string;
 /** Chunks are messages too; the rest of the message is a few bytes. */
 const chunkMarginBytes = 1024;
 const shutdownRetryMs = 500;
+const keeperName = 'collector';
 
 /** The rules of taking things in: who may, how many, and what is answered. */
 export class IngestService {
@@ -50,6 +56,10 @@ export class IngestService {
   private readonly controls: ControlForwarder;
   private readonly models: ModelDoor;
   private readonly hashes: ArtifactHashes;
+  private readonly guard = new RunGuard();
+  private readonly references: ArtifactReferences;
+  private readonly keepers: RunKeepers;
+  private readonly uploading = new Map<UploadCall, string>();
   private readonly listening = new Map<string, Set<Identity>>();
   /** Calls that are open, and how to end each. */
   private readonly calls = new Map<object, (error: unknown) => void>();
@@ -70,11 +80,15 @@ export class IngestService {
       listeners: (runId) => this.listening.get(runId) ?? [],
       onDeleted: (runId) => this.forget(runId),
     });
-    this.models = new ModelDoor({ registry: this.registry, bus, blobs });
+    this.references = new ArtifactReferences(bus);
+    this.keepers = new RunKeepers(bus);
+    const { registry, guard, references } = this;
+    this.models = new ModelDoor({ registry, bus, blobs, guard, references });
     this.hashes = new ArtifactHashes(blobs);
   }
 
   async start(): Promise<void> {
+    await this.keepers.join(keeperName);
     await this.presence.start();
     await this.controls.start();
   }
@@ -87,6 +101,7 @@ export class IngestService {
     await Promise.all(this.running);
     await this.publisher.close();
     await this.presence.close();
+    await this.keepers.leave(keeperName);
   }
 
   async attach(request: AttachRunRequest, askedHost?: string): Promise<Input<AttachRunResponse>> {
@@ -119,6 +134,7 @@ export class IngestService {
     await this.serve(call, async () => {
       this.assertRoom(this.uploads, 'uploads');
       this.uploads++;
+      let leave: (() => void) | undefined;
       try {
         await UploadSession.serve(call, messagesOf(call), {
           blobs,
@@ -126,12 +142,19 @@ export class IngestService {
           hashes: this.hashes,
           blobBytes: config.limits.blobBytes,
           chunkBytes: this.chunkBytes(),
-          authorize: (header) => this.registry.authorizeInstance(header),
+          authorize: async (header) => {
+            leave = this.guard.enter(header.runId);
+            this.uploading.set(call, header.runId);
+            return await this.registry.authorizeInstance(header);
+          },
+          refer: (runId, digest) => this.references.add(runId, [digest]),
           alive: (identity) => this.presence.alive(identity),
         });
         call.end();
       } finally {
         this.uploads--;
+        this.uploading.delete(call);
+        leave?.();
       }
     });
   }
@@ -156,6 +179,15 @@ export class IngestService {
       refuse('INVALID_ARGUMENT', 'a stream begins with hello', { field: 'hello', expected: 'hello' });
     const { hello } = first.value;
     checkKey(hello.instanceId, 'hello.instance_id');
+    const leave = this.guard.enter(hello.runId);
+    try {
+      await this.streamInside(call, messages, hello);
+    } finally {
+      leave();
+    }
+  }
+
+  private async streamInside(call: RecordsCall, messages: AsyncIterable<RecordsMessage>, hello: StreamHello): Promise<void> {
     const identity = await this.registry.authorize(hello);
     await identity.session?.supersede();
     const { registry, publisher, presence } = this;
@@ -186,10 +218,20 @@ export class IngestService {
     }
   }
 
-  /** Removes what this room knows of a run; its messages and blobs are the caller's to remove. */
+  /**
+   * Ends what goes on for a run and removes what this room knows of it; its messages and blobs are the caller's to remove.
+   * When this resolves, nothing more comes of the run.
+   */
   async forget(runId: string): Promise<void> {
+    const left = this.guard.close(runId);
+    await this.registry.expel(runId);
+    for (const [call, run] of this.uploading) if (run === runId) this.calls.get(call)?.(deletedRun(runId));
+    await left;
+    await this.presence.quiet(runId);
     this.controls.forget(runId);
     await this.registry.forget(runId);
+    this.guard.open(runId);
+    await this.keepers.forgot(keeperName, runId);
   }
 
   /** Runs one streaming call: an error becomes its status, and no other call notices. */

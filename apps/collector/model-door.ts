@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Blobs } from '#blobs/blobs.js';
+import { artifactsOf, type ArtifactReferences } from '#bus/artifact-references.js';
 import type { Bus } from '#bus/bus.js';
 import { sha256Pattern } from '#wire/checksum.js';
 import { codec, type Input } from '#wire/codec.js';
@@ -8,22 +9,42 @@ import type { DescribeModelRequest, DescribeModelResponse, ModelDescription } fr
 import { checkName, checkText, refuse, textLimits } from './checks.js';
 import { checkModel } from './graph-check.js';
 import type { RangeReader } from './npz-header.js';
+import type { RunGuard } from './run-guard.js';
 import type { RunRegistry } from './run-registry.js';
 import { artifactName } from './upload-names.js';
 
 /** A larger graph file is not read into memory. */
 const maxGraphBytes = 512 * 1024 * 1024;
 
+export interface ModelDoorParts {
+  readonly registry: RunRegistry;
+  readonly bus: Bus;
+  readonly blobs: Blobs;
+  readonly guard: RunGuard;
+  readonly references: ArtifactReferences;
+}
+
 /** Takes the description of a network, after looking at it as closely as the analyzer will. */
 export class ModelDoor {
-  constructor(private readonly parts: { readonly registry: RunRegistry; readonly bus: Bus; readonly blobs: Blobs }) {}
+  constructor(private readonly parts: ModelDoorParts) {}
 
   async describe(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
-    const { registry, bus } = this.parts;
+    const leave = this.parts.guard.enter(request.runId);
+    try {
+      return await this.describeInside(request);
+    } finally {
+      leave();
+    }
+  }
+
+  private async describeInside(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
+    const { registry, bus, references } = this.parts;
     const identity = await registry.authorizeInstance(request);
     const { model } = request;
     if (model === null) refuse('INVALID_ARGUMENT', 'the description is missing', { field: 'model' });
     checkDescription(model);
+    // Before looking whether they are there: a refused model's artifacts go with the run too.
+    await references.add(identity.place.runId, artifactsOf(model));
     const missingDigests = await this.missing(model);
     if (missingDigests.length > 0) return { missingDigests };
     const { runId } = identity.place;
@@ -39,9 +60,8 @@ export class ModelDoor {
   }
 
   private async missing(model: ModelDescription): Promise<string[]> {
-    const digests = [model.graphDigest, model.train!.digest, ...(hasSet(model.val) ? [model.val!.digest] : [])];
     const missing = [];
-    for (const digest of new Set(digests)) {
+    for (const digest of artifactsOf(model)) {
       if ((await this.parts.blobs.stat(artifactName(digest))) === undefined) missing.push(digest);
     }
     return missing;

@@ -55,6 +55,12 @@ export class Presence {
     if (identity.state.lost || this.changing.has(identity.key)) return this.change(identity, false, silentMs);
   }
 
+  /** Resolves when nothing is on its way that would be said of a run. */
+  async quiet(runId: string): Promise<void> {
+    const changes = [...this.changing].filter(([key]) => key.startsWith(`${runId}.`));
+    await Promise.allSettled(changes.map(([, change]) => change));
+  }
+
   private async look(): Promise<void> {
     const { registry, lostAfterMs, now } = this.options;
     for (const identity of await registry.all()) {
@@ -78,7 +84,7 @@ export class Presence {
   /** Publishes first and saves then: after a crash in between the same message is published again, under the same id. */
   private async apply(identity: Identity, lost: boolean, silentMs: number): Promise<void> {
     const { place, state } = identity;
-    if (state.lost === lost || (lost && state.ended)) return;
+    if (identity.gone || state.lost === lost || (lost && state.ended)) return;
     const episode = lost ? state.episode + 1 : state.episode;
     const word: PresenceState = lost ? 'PRESENCE_STATE_LOST' : 'PRESENCE_STATE_RETURNED';
     const presence = { state: word, silentMs: Math.round(silentMs), step: state.step };

@@ -1,11 +1,11 @@
 import { decodeJson, encodeJson } from '#bus/messages.js';
 import type { Bus, KeyValue } from '#bus/bus.js';
-import { StagewatchError } from '#runtime/errors.js';
 import { newId, runIdPattern } from '#runtime/ids.js';
 import { encodeEnvelope } from '#wire/envelope.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 import { checkKey, refuse } from './checks.js';
 import { Identity, placeKey, type IdentityState, type Place } from './identity.js';
+import { deletedRun } from './run-guard.js';
 
 /** Buckets of this room on the bus. */
 export const buckets = {
@@ -187,6 +187,7 @@ export class RunRegistry {
   }
 
   async save(identity: Identity): Promise<void> {
+    if (identity.gone) return;
     await this.identities.put(identity.key, encodeJson(identity.state));
   }
 
@@ -228,26 +229,36 @@ export class RunRegistry {
     if (identity.state.ended && identity.session === undefined) this.open.delete(identity.key);
   }
 
-  /** Removes every trace of a run that this room keeps, and ends its streams. */
-  async forget(runId: string): Promise<void> {
+  /** Ends the streams of a run. */
+  async expel(runId: string): Promise<void> {
     for (const identity of await this.all()) {
       if (identity.place.runId !== runId) continue;
-      this.open.delete(identity.key);
-      identity.session?.fail(new StagewatchError('UNKNOWN_RUN', 'the run was deleted', { field: 'run_id', value: runId }));
+      identity.gone = true;
+      identity.session?.fail(deletedRun(runId));
     }
-    this.names.delete(runId);
-    await forgetRun(this.options.bus, runId);
+  }
+
+  /** Removes every trace of a run that this room keeps. Not while somebody attaches, who would bring it back. */
+  forget(runId: string): Promise<void> {
+    const turn = this.attaching.then(async () => {
+      for (const [key] of this.open) if (key.startsWith(`${runId}.`)) this.open.delete(key);
+      this.names.delete(runId);
+      await forgetRun(this.options.bus, runId);
+    });
+    this.attaching = turn.catch(() => undefined);
+    return turn;
   }
 }
 
-/** The same for a collector that is not running: only what is durable. */
-export async function forgetRun(bus: Bus, runId: string): Promise<void> {
+async function forgetRun(bus: Bus, runId: string): Promise<void> {
   const instances = bus.kv(buckets.instances);
-  for await (const { key, value } of instances.entries()) {
-    if (decodeJson<Place>(value).runId === runId) await instances.delete(key);
-  }
   const identities = bus.kv(buckets.identities);
-  for await (const { key } of identities.entries(`${runId}.`)) await identities.delete(key);
+  // The run comes last: as long as it is there, this has not been done.
+  for await (const { key, value } of identities.entries(`${runId}.`)) {
+    const { instanceId } = decodeJson<IdentityState>(value);
+    if ((await read<Place>(instances, instanceId))?.runId === runId) await instances.delete(instanceId);
+    await identities.delete(key);
+  }
   await bus.kv(buckets.metrics).delete(runId);
   await bus.kv(buckets.runs).delete(runId);
 }

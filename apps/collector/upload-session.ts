@@ -19,6 +19,8 @@ export interface UploadParts {
   readonly chunkBytes: number;
   /** Who uploads; refuses strangers. */
   readonly authorize: (header: BlobHeader) => Promise<Identity>;
+  /** The run uses an artifact, from before its first byte comes. */
+  readonly refer: (runId: string, digest: string) => Promise<void>;
   readonly alive: (identity: Identity) => Promise<void> | void;
 }
 
@@ -69,6 +71,7 @@ export class UploadSession {
       });
     }
     const isArtifact = header.kind === 'BLOB_KIND_ARTIFACT';
+    if (isArtifact) await parts.refer(identity.place.runId, header.key);
     const leave = isArtifact ? await parts.hashes.enter(name) : undefined;
     try {
       if (await alreadyThere(call, name, header, parts)) return;

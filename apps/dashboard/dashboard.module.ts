@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { BackupController } from './backup/backup.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { DeadLettersService } from './dead-letters/dead-letters.service.js';
 import { AlertsController } from './http/alerts.controller.js';
@@ -17,7 +18,15 @@ export class DashboardModule {
   static create(options: DashboardOptions, hub: LiveHub, sessions: Sessions): DynamicModule {
     return {
       module: DashboardModule,
-      controllers: [HealthController, RunsController, SqlController, AlertsController, DeadLettersController, SessionController],
+      controllers: [
+        HealthController,
+        RunsController,
+        SqlController,
+        AlertsController,
+        DeadLettersController,
+        BackupController,
+        SessionController,
+      ],
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: LIVE_HUB, useValue: hub },

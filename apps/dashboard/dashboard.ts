@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { RunKeepers } from '#bus/run-keepers.js';
 import type { ErrorBody } from '#runtime/errors.js';
 import { DashboardModule } from './dashboard.module.js';
 import { Access } from './http/access.js';
@@ -17,6 +18,7 @@ import type { DashboardOptions } from './options.js';
 
 const maxBodyBytes = 256 * 1024;
 const assetMaxAge = '365d';
+const keeperName = 'alerts';
 
 export interface Dashboard {
   start(): Promise<void>;
@@ -28,8 +30,13 @@ export interface Dashboard {
 /** The page, its API and its live door, on one port. */
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { alerts, bus, logger } = options;
+  const keepers = new RunKeepers(bus);
+  const forget = async (run: string): Promise<void> => {
+    await alerts?.forgetRun?.(run);
+    await keepers.forgot(keeperName, run);
+  };
   const hub = new LiveHub(bus, logger, (run) => {
-    alerts?.forgetRun?.(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
+    forget(run).catch((error: unknown) => logger.error({ err: error, run }, 'the alerts of a deleted run stay'));
   });
   let app: NestExpressApplication | undefined;
   const sessions = new Sessions(options.config.publicUrl?.startsWith('https:') === true);
@@ -42,12 +49,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       const access = new Access(options.config, sessions);
       app = await createApp(options, hub, { access, sessions });
       await hub.start();
+      await keepers.join(keeperName);
       await app.listen(options.config.ports.http, options.config.host);
       const server: Server = app.getHttpServer();
       port = (server.address() as AddressInfo).port;
       server.on('clientError', refuseGarbage);
     },
     async close() {
+      await keepers.leave(keeperName);
       await hub.close();
       await app?.close();
       sessions.close();

@@ -73,6 +73,27 @@ describe('dashboard - HTTP', () => {
     expect((await get('/api/runs?project=else')).json['runs']).toEqual([]);
   });
 
+  test('runs - page after page, each run once, the last page says so', async () => {
+    const others = Array.from({ length: 7 }, (_, i) => ({
+      ...recorder.run,
+      run: newId('r'),
+      name: `n${i}`,
+      project: 'many',
+      createdMs: 1000 + (i >> 1),
+    }));
+    for (const other of others) await new Recorder(house.bus, house.store, other).update({ step: 1 });
+    const found: string[] = [];
+    for (let path = '/api/runs?project=many&limit=3'; ;) {
+      const { json } = await get(path);
+      found.push(...(json['runs'] as { name: string }[]).map(({ name }) => name));
+      const next = json['next'] as string | undefined;
+      if (next === undefined) break;
+      path = `/api/runs?project=many&limit=3&after=${next}`;
+    }
+    expect(found.toSorted()).toEqual(others.map(({ name }) => name));
+    expect((await get('/api/runs?after=nonsense')).status).toBe(400);
+  });
+
   test('a run, its findings and its instruments - the shapes of the live stream', async () => {
     const path = `/api/runs/${recorder.run.run}`;
     expect((await get(path)).json['run']).toEqual(recorder.run);

@@ -13,6 +13,8 @@ export interface DashboardOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Of the program; written into backups. */
+  readonly version?: string;
   /** Without it, the addresses of the alerts answer 404. */
   readonly alerts?: AlertsPort;
   /** What else must hold before `/readyz` answers 200. */

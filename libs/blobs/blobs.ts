@@ -17,8 +17,19 @@ export interface Blobs {
   list(prefix: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
   delete(name: string): Promise<void>;
   deletePrefix(prefix: string): Promise<void>;
+  /** Begins a copy of all blobs in an empty folder: what is there now and what comes until it is finished, deleted meanwhile or not. */
+  beginCopy(folder: string): Promise<BlobsCopy>;
+  /** Takes over a file as a complete blob, unless there is one. */
+  adopt(name: string, path: string): Promise<void>;
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface BlobsCopy {
+  /** Answers each blob as soon as its copy is complete. */
+  finish(): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
+  /** Always called, finished or not. */
+  close(): void;
 }
 
 export interface Upload {

@@ -32,6 +32,10 @@ export interface Bus {
   deleteSubject(subject: string): Promise<void>;
   /** Throws when the bus cannot take a message now. */
   check(): Promise<void>;
+  /** Writes a copy of everything, as it is at one moment, to a file that does not exist yet; work goes on meanwhile. */
+  copyTo(path: string): Promise<void>;
+  /** Ends a group: what only it has not finished goes, with its states and dead letters. False when there is none of that name. */
+  removeGroup(stream: string, name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -40,18 +44,22 @@ export interface StreamOptions {
   readonly retention: 'work' | 'recent';
   /** For `recent`. */
   readonly maxMessages?: number;
+  /** For `recent`: of all its messages together. */
+  readonly maxBytes?: number;
+  /** Comes from outside: refused while space is short, so that what finishing needs is left. The others go on to the end. */
+  readonly intake?: boolean;
 }
 
 /** The streams of the house. */
 export const streams = {
   /** Records as probes sent them; subject = run id. Groups: `ledger`, `judge`. */
-  records: { retention: 'work' },
+  records: { retention: 'work', intake: true },
   /** Findings that are in ClickHouse; subject = run id. Group: `alerts`. */
   findings: { retention: 'work' },
   /** What changed, after it is in ClickHouse; subject = run id. Tailed by the dashboard. */
-  live: { retention: 'recent', maxMessages: 20_000 },
+  live: { retention: 'recent', maxMessages: 20_000, maxBytes: 64 * 1024 ** 2 },
   /** Wishes to probes; subject = run id. Tailed by the collector. */
-  control: { retention: 'recent', maxMessages: 10_000 },
+  control: { retention: 'recent', maxMessages: 10_000, maxBytes: 8 * 1024 ** 2 },
 } as const satisfies Record<string, StreamOptions>;
 
 export interface OutgoingMessage {
@@ -131,6 +139,8 @@ export interface DeclaredGroup {
   readonly stream: string;
   readonly name: string;
   readonly group: Group;
+  /** Somebody in this process has declared it; otherwise it is what another version or a tool left. */
+  readonly atWork: boolean;
 }
 
 export interface DeadLetterRef {

@@ -44,6 +44,7 @@ const schema = z.object({
     .default(16 * 1024 ** 3),
   STAGEWATCH_MAX_METRICS_PER_RUN: z.coerce.number().int().positive().default(2000),
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
+  STAGEWATCH_BUS_COPY_EVERY_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
   /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
   STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
@@ -78,6 +79,7 @@ export interface Config {
     readonly metricsPerRun: number;
     readonly streams: number;
   };
+  readonly busCopyEveryMs: number;
   readonly lostAfterMs: number;
   readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
   readonly measuring: {
@@ -119,6 +121,7 @@ export function readConfig(
       metricsPerRun: e.STAGEWATCH_MAX_METRICS_PER_RUN,
       streams: e.STAGEWATCH_MAX_STREAMS,
     },
+    busCopyEveryMs: e.STAGEWATCH_BUS_COPY_EVERY_MS,
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
     clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
     measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },

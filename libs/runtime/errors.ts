@@ -30,6 +30,7 @@ export const errorCodes = {
   UNAUTHENTICATED: { grpc: 16, http: 401 },
   FORBIDDEN: { grpc: 7, http: 403 },
   STORAGE_FULL: { grpc: 8, http: 507 },
+  DATA_DAMAGED: { grpc: 15, http: 500 },
   EXECUTOR_UNAVAILABLE: { grpc: 9, http: 409 },
   EXECUTOR_FAILED: { grpc: 13, http: 500 },
   UNAVAILABLE: { grpc: 14, http: 503 },

@@ -24,6 +24,10 @@ export class Metrics {
   ]);
   readonly deadLetters = this.counter('stagewatch_dead_letters_total', 'Messages set aside with a reason.', ['stream', 'group']);
   readonly deadLettersHeld = this.gauge('stagewatch_dead_letters', 'Messages that are set aside now.', ['stream', 'group']);
+  readonly deadLettersDropped = this.counter(
+    'stagewatch_dead_letters_dropped_total',
+    'Dead letters that were removed, the oldest first, because all together had grown too large.',
+  );
   readonly batchRows = this.histogram(
     'stagewatch_store_batch_rows',
     'Rows in one insert.',
@@ -63,7 +67,7 @@ export class Metrics {
   readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
   readonly measuringProcessEnds = this.counter(
     'stagewatch_measuring_process_ends_total',
-    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), idle, closed.',
+    'Measuring processes ended: memory, deadline, crash, stopped (nobody waited any more), chosen (an executor), idle, closed.',
     ['reason'],
   );
   readonly measuringResidentBytes = this.gauge(

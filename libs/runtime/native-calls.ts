@@ -13,6 +13,8 @@ let ready: typeof koffi | undefined;
 export function nativeCalls(): typeof koffi {
   if (ready !== undefined) return ready;
   const loaded = createRequire(import.meta.url)('koffi') as typeof koffi;
-  loaded.config({ sync_stack_size: stackBytes });
+  // A confined process has loaded a library before any other code ran, with the same setting.
+  const config = loaded.config() as { readonly sync_stack_size?: number };
+  if (config.sync_stack_size !== stackBytes) loaded.config({ sync_stack_size: stackBytes });
   return (ready = loaded);
 }

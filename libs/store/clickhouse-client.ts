@@ -18,10 +18,20 @@ const idleSocketMs = 60_000;
 
 /** Text floats are parsed to the nearest double, as they were printed. */
 const writing: ClickHouseSettings = { precise_float_parsing: 1 };
+/** What is kept of a part is no repetition of anything, and may lie in any number of windows. */
+const erasing: ClickHouseSettings = {
+  max_threads: 1,
+  max_insert_threads: '1',
+  max_partitions_per_insert_block: '0',
+  insert_deduplicate: 0,
+};
 const reading: ClickHouseSettings = { output_format_json_quote_denormals: 1, output_format_json_quote_64bit_integers: 0 };
+/** The house asks for these wherever the database is. */
+const ownSettings: Partial<Record<ClassName, ClickHouseSettings>> = { writer: writing, eraser: erasing, page: reading };
 /** What the process of the engine sets by itself for its users, a server is told with each statement. */
 const bounds: Readonly<Record<ClassName, ClickHouseSettings>> = {
   writer: writing,
+  eraser: erasing,
   page: { ...reading, allow_ddl: 0, max_execution_time: 60, readonly: '2' },
   gate: { max_execution_time: 5, max_threads: 1, allow_ddl: 0, readonly: '2' },
   foreign: {
@@ -36,7 +46,7 @@ const bounds: Readonly<Record<ClassName, ClickHouseSettings>> = {
 /** The official client, for statements of one kind. Strangers say with each query in which database it is. */
 export function openClient(address: ClickHouseAddress, className: ClassName, home?: string): ClickHouseClient {
   const common = {
-    database: home ?? (className === 'writer' || className === 'page' ? database : 'default'),
+    database: home ?? (className in ownSettings ? database : 'default'),
     request_timeout: longestMs,
     keep_alive: { enabled: true, idle_socket_ttl: idleSocketMs },
     use_multipart_params_auto: false,
@@ -53,7 +63,7 @@ export function openClient(address: ClickHouseAddress, className: ClassName, hom
     // Of this client alone, which ends it when it is closed.
     http_agent: new Agent({ keepAlive: true, socketPath: address.socketPath } as AgentOptions),
     username: className,
-    clickhouse_settings: className === 'writer' ? writing : className === 'page' ? reading : {},
+    clickhouse_settings: ownSettings[className] ?? {},
   });
 }
 

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { exportTable } from './backup/export-table.js';
 import { BatchWriter, defaultBatchLimits, type BatchLimits } from './batch-writer.js';
 import { openClient, Reader, type ClickHouseAddress, type ClickHouseClient } from './clickhouse-client.js';
 import { database } from './database.js';
 import { classNames, type ClassName } from './engine-process/classes.js';
-import { eraseRun } from './erase-run.js';
+import { eraseRuns } from './erase-runs.js';
 import { ForeignQueries } from './foreign/foreign-queries.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate } from './migrate.js';
@@ -17,8 +19,7 @@ import { readRun, readRuns } from './read/runs.js';
 import { readSeriesNames } from './read/series-names.js';
 import { readSeries } from './read/series.js';
 import type { FindingRow, InstrumentRow, RunRow, TableName, TableRows } from './rows.js';
-import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
-import { tableFormats } from './table-rows.js';
+import type { ForeignQuery, RunFilter, SeriesName, SeriesPoints, SeriesQuery, Store } from './store.js';
 
 export interface ClickHouseStoreOptions {
   readonly logger?: Logger | undefined;
@@ -59,7 +60,7 @@ export class ClickHouseStore implements Store {
       ClickHouseClient
     >;
     try {
-      await prepare(address, clients.writer, logger);
+      await prepare(address, clients.writer, options);
       const foreign = await ForeignQueries.open(clients, database);
       const insert = (batch: Parameters<typeof insertBatch>[1]): ReturnType<typeof insertBatch> =>
         insertBatch(clients.writer, batch);
@@ -77,7 +78,7 @@ export class ClickHouseStore implements Store {
     return this.writer.write(table, rows);
   }
 
-  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]> {
+  runs(filter?: RunFilter): Promise<readonly RunRow[]> {
     return readRuns(this.reader, filter);
   }
 
@@ -105,20 +106,12 @@ export class ClickHouseStore implements Store {
     return this.foreign.query(request);
   }
 
-  /** Mutations, not marks: what was deleted leaves the disk. Rows that are written later stay. */
-  deleteRun(run: string): Promise<void> {
-    const erase = (): Promise<void> => this.erase(run);
+  deleteRuns(runs: readonly string[]): Promise<void> {
+    const erase = async (): Promise<void> => {
+      await this.writer.flush();
+      await eraseRuns(this.clients.eraser, runs);
+    };
     return this.host === undefined ? erase() : this.host.erasing(erase);
-  }
-
-  private async erase(run: string): Promise<void> {
-    await this.writer.flush();
-    for (const { into } of Object.values(tableFormats)) {
-      // A mutation looks at every part of its table, even for nothing.
-      const [found] = await this.reader.rows(`SELECT count() FROM ${into} WHERE run = {run:String}`, { run });
-      if (Number(found?.[0]) === 0) continue;
-      await eraseRun(this.clients.writer, into, run);
-    }
   }
 
   async runsSeenBefore(timeMs: number): Promise<readonly string[]> {
@@ -127,6 +120,16 @@ export class ClickHouseStore implements Store {
       { ms: Math.trunc(timeMs) },
     );
     return rows.map((row) => String(row[0]));
+  }
+
+  async *exportTable(table: TableName): AsyncGenerator<{ readonly rows: number; readonly lines: string }> {
+    await this.writer.flush();
+    yield* exportTable(this.reader, table);
+  }
+
+  async importLines(table: TableName, lines: string): Promise<void> {
+    const outcome = await insertBatch(this.clients.writer, { table, rows: 0, body: lines, token: randomUUID() });
+    if (outcome.kind !== 'success') throw outcome.error;
   }
 
   async check(): Promise<void> {
@@ -144,7 +147,11 @@ export class ClickHouseStore implements Store {
   }
 }
 
-async function prepare(address: ClickHouseAddress, client: ClickHouseClient, logger: Logger | undefined): Promise<void> {
+async function prepare(
+  address: ClickHouseAddress,
+  client: ClickHouseClient,
+  { logger, host }: ClickHouseStoreOptions,
+): Promise<void> {
   await createDatabase(address);
   const reader = new Reader(client);
   const applied = await migrate(
@@ -154,6 +161,11 @@ async function prepare(address: ClickHouseAddress, client: ClickHouseClient, log
       insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
     },
     migrations,
+    {
+      progress: (copied) => logger?.info(copied, 'rows are copied into tables of another shape'),
+      // Parts of the old tables go on purpose.
+      around: (work) => (host === undefined ? work() : host.erasing(work)),
+    },
   );
   if (applied.length > 0) logger?.info({ migrations: applied }, 'database migrated');
 }

@@ -5,7 +5,7 @@ import { openClient, Reader, type ClickHouseClient } from './clickhouse-client.j
 import type { StoreHost } from './clickhouse-store.js';
 import { database } from './database.js';
 import type { EngineProcess } from './engine-process/engine-process.js';
-import type { LedgerFile } from './health/ledger.js';
+import { emptyLedger, type LedgerFile } from './health/ledger.js';
 import { StoreHealth, type StoreHealthOptions } from './health/store-health.js';
 
 /** The process of the engine, and what is known of the health of its data. */
@@ -13,7 +13,10 @@ export class EmbeddedHost implements StoreHost {
   private health: StoreHealth | undefined;
   private client: ClickHouseClient | undefined;
 
-  constructor(private readonly engine: EngineProcess) {}
+  constructor(
+    private readonly engine: EngineProcess,
+    private readonly file?: LedgerFile,
+  ) {}
 
   /** Once the tables are there to be looked at. */
   async watchHealth(options: Omit<StoreHealthOptions, 'reader'>): Promise<void> {
@@ -27,7 +30,10 @@ export class EmbeddedHost implements StoreHost {
   }
 
   erasing<T>(work: () => Promise<T>): Promise<T> {
-    return this.health === undefined ? work() : this.health.erasing(work);
+    if (this.health !== undefined) return this.health.erasing(work);
+    // What is looked at afterwards is compared with nothing.
+    this.file?.write({ ...(this.file.read() ?? emptyLedger), erasing: true });
+    return work();
   }
 
   async close(): Promise<void> {

@@ -34,7 +34,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const file = ledgerFile(path);
   refuseVanished(path, file, heldRows, acceptDataLoss);
   const engine = await EngineProcess.start({ path, logger, metrics, limits: defaultEngineLimits(memoryBytes) });
-  const host = new EmbeddedHost(engine);
+  const host = new EmbeddedHost(engine, file);
   const address: ClickHouseAddress = { kind: 'engine', socketPath: engine.socketPath };
   try {
     const store = await ClickHouseStore.open(address, { logger, metrics, limits, host });

@@ -15,6 +15,10 @@ export async function insertBatch(client: ClickHouseClient, batch: Batch): Promi
       values: Readable.from([batch.body]),
       clickhouse_settings: {
         insert_deduplication_token: batch.token,
+        // What fed on the batch when it was tried first may have failed after the batch went in.
+        deduplicate_blocks_in_dependent_materialized_views: 1,
+        // The runs of a batch may have begun in any number of windows.
+        max_partitions_per_insert_block: '0',
         log_comment: `stagewatch batch writer: ${batch.table}`,
       },
     });

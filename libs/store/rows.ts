@@ -95,3 +95,4 @@ export interface TableRows {
   instruments: InstrumentRow;
 }
 export type TableName = keyof TableRows;
+export const tableNames = ['runs', 'scalars', 'readings', 'findings', 'instruments'] as const satisfies readonly TableName[];

@@ -8,7 +8,8 @@ export interface Store {
    * age); weather is retried inside; a full disk or a refused row throws a StagewatchError.
    */
   write<T extends TableName>(table: T, rows: readonly TableRows[T][]): Promise<void>;
-  runs(filter?: { readonly project?: string; readonly limit?: number }): Promise<readonly RunRow[]>;
+  /** Newest first. */
+  runs(filter?: RunFilter): Promise<readonly RunRow[]>;
   run(run: string): Promise<RunRow | undefined>;
   /** By step, then by time. */
   findings(run: string): Promise<readonly FindingRow[]>;
@@ -19,11 +20,24 @@ export interface Store {
   series(query: SeriesQuery): Promise<SeriesPoints>;
   /** A foreign, read-only query: gated, limited in time, on connections of its own. Bytes in the asked format. */
   query(request: ForeignQuery): Promise<Readable>;
-  deleteRun(run: string): Promise<void>;
+  /** Removes the rows of these runs from every table and from the disk; rows that are written later stay. */
+  deleteRuns(runs: readonly string[]): Promise<void>;
   /** Runs that have ended and were last seen before; nothing is removed. */
   runsSeenBefore(timeMs: number): Promise<readonly string[]>;
+  /** All rows of a table, a page at a time, as lines for `importLines`. Every row is there that was written before the call. */
+  exportTable(table: TableName): AsyncIterable<{ readonly rows: number; readonly lines: string }>;
+  /** Writes lines of `exportTable`; rows that are there already stay one row to every reader. */
+  importLines(table: TableName, lines: string): Promise<void>;
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RunFilter {
+  readonly project?: string;
+  /** 1000 without it. */
+  readonly limit?: number;
+  /** Only those that come after this one in the order of the list. */
+  readonly after?: { readonly createdMs: number; readonly run: string };
 }
 
 export interface SeriesName {

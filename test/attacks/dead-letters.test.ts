@@ -67,12 +67,13 @@ describe('a record that nobody can read', () => {
   });
 
   it('is counted, now and in all', async () => {
-    await eventually(
+    const text = await eventually(
       async () => (await fetch(`${service.url}/metrics`)).text(),
       (text) =>
         /^stagewatch_dead_letters\{stream="records",group="judge"\} 1$/m.test(text) &&
         text.includes('stagewatch_dead_letters_total{stream="records",group="ledger"} 1'),
     );
+    expect(text).toContain('stagewatch_findings_total{kind="dead_letter"} 2');
   });
 
   it('is listed and shown by a command, and named by doctor', async () => {

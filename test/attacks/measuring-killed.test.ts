@@ -11,7 +11,7 @@ const nanFrom = 200;
 it('a measuring process that is killed every second takes no number, no end and no finding with it', { timeout: 300_000 }, () =>
   withScene(async (scene) => {
     const service = await scene.service();
-    const job = scene.nodeJob({ address: service.address, steps, pauseMs: 50, nanFrom });
+    const job = scene.nodeJob({ address: service.address, steps, pauseMs: 50, nanFrom, snapshotEvery: 12 });
     const run = await job.run;
     const killed = new Set<number>();
     const killing = setInterval(() => {
@@ -22,12 +22,12 @@ it('a measuring process that is killed every second takes no number, no end and 
     }, 1000);
     scene.atEnd(() => clearInterval(killing));
     expect(await job.exited).toMatchObject({ code: 0, delivered: true });
+    clearInterval(killing);
     await eventually(
       () => sqlRows<{ status: string }>(service, `SELECT status FROM runs FINAL WHERE run = '${run}'`),
       ([row]) => row?.status === 'finished',
       120_000,
     );
-    clearInterval(killing);
     expect(killed.size).toBeGreaterThan(2);
 
     const [losses] = await sqlRows<{ n: string }>(

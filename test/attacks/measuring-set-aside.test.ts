@@ -49,7 +49,7 @@ it.each([
   const measurer = new ProcessMeasurer({
     logger: house.logger,
     metrics: house.metrics,
-    engine: { memoryBytes: 128 * 1024 ** 2, threads: 1 },
+    engine: { memoryBytes: 128 * 1024 ** 2, threads: 1, executor: 'test' },
     processes: 1,
     deadlineMs: grief.includes('held') ? 60_000 : 500,
     scratch: join(folder, 'scratch'),

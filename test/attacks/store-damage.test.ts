@@ -99,7 +99,7 @@ test('a part that is gone without a trace is missed', async () => {
 test('what was merged, erased on purpose, or killed in between is no damage', async () => {
   await fill();
   let store = await open();
-  await store.deleteRun('r');
+  await store.deleteRuns(['r']);
   await store.write('scalars', rows(0, 10));
   await store.close();
   store = await open();

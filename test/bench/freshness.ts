@@ -56,11 +56,20 @@ async function freshness(service: ServiceProcess): Promise<readonly number[]> {
   return delays;
 }
 
+/** Of the service with all processes that it started. Pages of libraries that several of them have count for each. */
 function idle(pid: number): { readonly cpuSeconds: number; readonly mib: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const mib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, mib };
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter((child) => child !== '');
+  return children
+    .map((child) => idle(Number(child)))
+    .reduce((sum, child) => ({ cpuSeconds: sum.cpuSeconds + child.cpuSeconds, mib: sum.mib + child.mib }), {
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100,
+      mib,
+    });
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'stagewatch-bench-'));

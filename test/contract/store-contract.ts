@@ -130,6 +130,40 @@ export function storeContract(contract: StoreContract): void {
       expect(await store.runs({ project: 'another' })).toEqual([]);
     });
 
+    test('runs are listed page after page, each once, also those that began in the same millisecond', async () => {
+      const project = newId('p');
+      const all = Array.from({ length: 25 }, (_, i) => runRow(newId('r'), 1, { project, createdMs: timeMs + (i >> 2) }));
+      await store.write('runs', all);
+      const found: string[] = [];
+      for (let page = await store.runs({ project, limit: 4 }); page.length > 0;) {
+        found.push(...page.map((row) => row.run));
+        page = await store.runs({ project, limit: 4, after: page.at(-1)! });
+      }
+      expect(found).toHaveLength(25);
+      expect(found.toSorted()).toEqual(all.map((row) => row.run).toSorted());
+    });
+
+    test('what is exported can be imported, to the last digit, NaN and infinities too', async () => {
+      fresh();
+      const values = [Number.NaN, Infinity, -Infinity, 0.1, 5e-324, 1.7976931348623157e308, -1 / 3];
+      await store.write(
+        'scalars',
+        values.map((value, i) => scalar(run, i, value)),
+      );
+      await store.write('readings', [reading(run, 3, 0.1)]);
+      const before = await ask(store, `SELECT * FROM series WHERE run = '${run}' ORDER BY name, step`);
+      for (const table of ['scalars', 'readings'] as const) {
+        const pages: string[] = [];
+        for await (const page of store.exportTable(table)) pages.push(page.lines);
+        for (const lines of pages) await store.importLines(table, lines);
+      }
+      expect(await ask(store, `SELECT * FROM series WHERE run = '${run}' ORDER BY name, step`)).toEqual(before);
+      expect(before).toHaveLength(values.length + 1);
+      await store.deleteRuns([run]);
+      await store.importLines('scalars', `${JSON.stringify([run, 'x', 1, 2, 0, 4, 5, 'nan', '2026-01-01 00:00:00.000'])}\n`);
+      expect(await count('scalars')).toBe(1);
+    });
+
     test('many writers at once: each hears when its own rows are in', async () => {
       fresh();
       const writer = async (rank: number): Promise<void> => {
@@ -229,7 +263,7 @@ export function storeContract(contract: StoreContract): void {
         store.write('findings', [finding(run, 'f', 1)]),
         store.write('instruments', [{ run, attempt: 1, instrument: 'loss', on: true, reason: '', version: 1 }]),
       ]);
-      await store.deleteRun(run);
+      await store.deleteRuns([run]);
       const tables = ['runs', 'scalars', 'readings', 'findings', 'instruments', 'series', 'stages'];
       expect(await Promise.all(tables.map(count))).toEqual(tables.map(() => 0));
       run = other;
@@ -247,7 +281,7 @@ export function storeContract(contract: StoreContract): void {
         runRow(recent, 1, { status: 'finished', seenMs: longAgo }),
       ]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([old]);
-      await store.deleteRun(old);
+      await store.deleteRuns([old]);
       expect(await store.runsSeenBefore(longAgo)).toEqual([]);
       expect((await store.run(recent))?.run).toBe(recent);
     });

@@ -27,7 +27,7 @@ test('embedded - a deleted run is gone from the disk, and the other runs are not
       await store.write('findings', [finding(run, 'f', 1, { text: `a word about ${run}` })]);
     }
     expect((await filesWith(path, 'r-that-goes')).length).toBeGreaterThan(2);
-    await store.deleteRun('r-that-goes');
+    await store.deleteRuns(['r-that-goes']);
     expect(await filesWith(path, 'r-that-goes')).toEqual([]);
     await store.close();
     store = await openEmbeddedStore({ path });
@@ -50,7 +50,7 @@ test('embedded - a run is erased under a query that reads it', async () => {
       format: 'CSV',
     });
     const text = reading.toArray() as Promise<Buffer[]>;
-    await store.deleteRun('r-that-goes');
+    await store.deleteRuns(['r-that-goes']);
     expect(await filesWith(path, 'r-that-goes')).toEqual([]);
     expect(String(Buffer.concat(await text))).toContain('r-that-goes');
   } finally {

@@ -38,6 +38,8 @@ export interface ServiceOptions {
   readonly dataDir: string;
   readonly ports?: Ports;
   readonly env?: Readonly<Record<string, string>>;
+  /** Further flags of `up`. */
+  readonly flags?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
 }
@@ -53,7 +55,7 @@ export async function startServiceProcess(options: ServiceOptions): Promise<Serv
 
 /** The same without waiting: a service can be killed while it starts. */
 export function launchService(options: ServiceOptions & { readonly ports: Ports }): LaunchedService {
-  const { dataDir, ports, env, nodeFlags = [] } = options;
+  const { dataDir, ports, env, nodeFlags = [], flags: further = [] } = options;
   const flags = { data: dataDir, 'port-http': ports.http, 'port-grpc': ports.grpc, 'port-clickhouse': ports.clickhouse };
   const child = spawn(
     process.execPath,
@@ -64,6 +66,7 @@ export function launchService(options: ServiceOptions & { readonly ports: Ports 
       '--log-level',
       'warn',
       ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      ...further,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );

@@ -1,45 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import { expect, it } from 'vitest';
 import { cli } from '../support/cli-process.js';
+import { busEntriesWith, filesWith } from '../support/left-behind.js';
 import { runPicture } from '../support/run-picture.js';
 import { withScene } from '../support/scene.js';
 import { sqlRows } from '../support/service-process.js';
-
-/** Files under a folder in which a text stands. */
-function filesWith(folder: string, text: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((name) => readFileSync(name).includes(text));
-}
-
-/** Entries of the bus in which a text stands: messages, states, keys, whatever it keeps. */
-function busEntriesWith(path: string, text: string): string[] {
-  const root = open<Buffer, Buffer>({
-    path,
-    noSubdir: true,
-    readOnly: true,
-    maxDbs: 16,
-    keyEncoding: 'binary',
-    encoding: 'binary',
-  });
-  const names = Array.from(root.getKeys(), (name) => String(name).replace('\0', ''));
-  const found = names.flatMap((name) =>
-    Array.from(root.openDB<Buffer, Buffer>(name, { keyEncoding: 'binary', encoding: 'binary' }).getRange())
-      .filter(({ key, value }) => key.includes(text) || value.includes(text))
-      .map(({ key, value }) => `${name}: ${printable(key)} ${printable(value)}`),
-  );
-  void root.close();
-  return found;
-}
-
-const printable = (bytes: Buffer): string =>
-  bytes
-    .toString('latin1')
-    .replace(/[^ -~]/g, '')
-    .slice(0, 100);
 
 it('delete removes a run with its rows, blobs, messages and states, and leaves the others whole', { timeout: 60_000 }, () =>
   withScene(async (scene) => {

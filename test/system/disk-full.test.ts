@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, statfsSync, writeSync } from 'node:fs';
+import { mkdirSync, openSync, closeSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { createIngestClient } from '#wire/client.js';
@@ -7,8 +7,9 @@ import { attach, Talk } from '../../apps/collector/testing/talk.js';
 import { leftOut } from '../support/needs.js';
 import { runPicture } from '../support/run-picture.js';
 import { Scene } from '../support/scene.js';
-import { eventually, freePorts } from '../support/service-process.js';
+import { eventually, freePorts, sqlRows } from '../support/service-process.js';
 
+const mib = 1024 ** 2;
 const scene = new Scene();
 const disk = scene.path('disk');
 const mounted = mountDisk();
@@ -114,6 +115,85 @@ it.skipIf(!mounted)(
     expect(await again.stop()).toBe(0);
   },
 );
+
+it.skipIf(!mounted)(
+  'with 23 MB free: nothing is taken in, what waits is finished, runs can be deleted, and all goes on without a restart',
+  { timeout: 240_000 },
+  async () => {
+    execFileSync('mount', ['-o', 'remount,size=512m', disk]);
+    const ballast = join(disk, 'others');
+    const ports = await freePorts();
+    const service = await scene.service({ ports, dataDir: join(disk, 'second') });
+    const client = createIngestClient({ address: service.address });
+    scene.atEnd(() => client.close());
+    const old = await attach(client, { name: 'to be deleted' });
+    const gone = new Talk(client, old);
+    gone.send({ sequence: 1, step: 1, scalars: points(1) }, { sequence: 2, step: 2, end: { status: 'finished' } });
+    await gone.untilAcknowledged(2);
+    await runPicture(service, old.runId, 1);
+    // A job with snapshots, so that findings, trackers and rows all need room to be finished.
+    const steps = 60;
+    const job = scene.nodeJob({ address: service.address, steps, paced: true, pauseMs: 1, snapshotEvery: 5 });
+    const run = await job.run;
+    const stranger = await attach(client, { name: 'by hand' });
+    const talk = new Talk(client, stranger);
+    job.allow(30);
+    await job.untilStep(30);
+    leaveFree(ballast, 23 * mib);
+    // Somebody else takes what the service gave away, too.
+    const keepFull = setInterval(() => leaveFree(ballast, 23 * mib), 100);
+    scene.atEnd(() => clearInterval(keepFull));
+    let acknowledged = 0;
+    for (let sequence = 1; !(await isOver(talk)); sequence++) {
+      talk.send({ sequence, step: sequence, scalars: points(sequence) });
+      await Promise.race([talk.untilAcknowledged(sequence).catch(() => undefined), talk.ended]);
+      acknowledged = talk.acknowledged();
+    }
+    expect(await talk.ended).toMatchObject({ code: 'STORAGE_FULL', retryable: true, retryAfterMs: expect.any(Number) });
+    await eventually(
+      () => metric(service.url, 'stagewatch_queue_depth'),
+      (depth) => depth === 0,
+      60_000,
+    );
+    const [rows] = await sqlRows<{ n: number }>(
+      service,
+      `SELECT toUInt32(count()) AS n FROM scalars WHERE run = '${stranger.runId}'`,
+    );
+    expect(rows!.n).toBe(acknowledged);
+    const deletion = await fetch(`${service.url}/api/runs/${old.runId}`, { method: 'DELETE' });
+    expect(deletion.status).toBe(204);
+
+    clearInterval(keepFull);
+    rmSync(ballast);
+    const rest = await eventually(
+      async () => {
+        const again = new Talk(client, stranger);
+        again.send({ sequence: acknowledged + 1, step: acknowledged + 1, end: { status: 'finished' } });
+        return (await again.untilAcknowledged(acknowledged + 1).catch(() => undefined))?.end();
+      },
+      (refused) => refused === undefined,
+    );
+    expect(rest).toBeUndefined();
+    expect((await runPicture(service, stranger.runId, acknowledged)).rows).toBe(acknowledged);
+    job.allow(steps);
+    job.release();
+    expect(await job.exited).toMatchObject({ code: 0, steps, delivered: true });
+    expect(await runPicture(service, run, 4 * steps)).toMatchObject({ status: 'finished', rows: 4 * steps });
+    expect(await service.stop()).toBe(0);
+  },
+);
+
+/** A file of somebody else grows until only so much is left. */
+function leaveFree(path: string, bytes: number): void {
+  const file = openSync(path, 'a');
+  try {
+    for (let excess = freeBytes() - bytes; excess > 0; excess = freeBytes() - bytes) {
+      writeSync(file, Buffer.alloc(Math.min(excess, 4 * mib)));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
 
 function isOver(talk: Talk): Promise<boolean> {
   return Promise.race([talk.ended.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);

@@ -1,9 +1,9 @@
+import { artifactsOf, type ArtifactReferences } from '#bus/artifact-references.js';
 import type { Message } from '#bus/bus.js';
 import type { Envelope } from '#wire/generated/messages.js';
 import { tellDeadLetter } from '../dead-letter.js';
 import { decode } from '../decode.js';
 import type { Work } from '../group-worker.js';
-import type { ArtifactReferences } from '../housekeeping/artifact-references.js';
 import type { Measuring } from '../measuring/measuring.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
@@ -59,7 +59,7 @@ export class RunSession {
   private async take(message: Message): Promise<void> {
     const envelope = decode(message);
     const cause: Cause = { run: message.subject, position: message.position, timeMs: envelope.receivedTimeMs };
-    if (envelope.model !== undefined) await this.parts.references.add(cause.run, envelope.model);
+    if (envelope.model !== undefined) await this.parts.references.add(cause.run, artifactsOf(envelope.model));
     const failed = this.memory && failureOf(this.memory, envelope);
     if (failed !== undefined) return this.setAside(envelope, cause, failed);
     this.advance(envelope, cause);

@@ -16,7 +16,9 @@ it('memory - what the version before saved is taken over, with the steps that wa
     { step: 4, readings: { sharpness: 2, lr: 0.1 }, measured: true },
     { step: 5, readings: { 'loss.train': 'nan' }, measured: false },
   ];
-  const taken = decodeMemory(encodeJson({ ...memory, outstanding: undefined, leavingOut: undefined, version: 1, pending: { waiting, judged: 3 } }));
+  const taken = decodeMemory(
+    encodeJson({ ...memory, outstanding: undefined, leavingOut: undefined, version: 1, pending: { waiting, judged: 3 } }),
+  );
   expect(taken).toEqual({
     migrated: true,
     memory: {

@@ -4,7 +4,7 @@ import { describeEnd, type ProcessEnd } from '#runtime/processes/limited-process
 import { Stopped } from '../weather.js';
 import { BusyDeadline } from './busy-deadline.js';
 import { MeasurerCrashed } from './measurer.js';
-import { MeasuringProcess, type Ready } from './measuring-process.js';
+import { mayBeConfined, MeasuringProcess, type Ready } from './measuring-process.js';
 import type { Answer, EngineSettings, JobMessage } from './messages.js';
 
 export interface MeasuringPlaceOptions {
@@ -12,6 +12,8 @@ export interface MeasuringPlaceOptions {
   readonly metrics: Metrics;
   /** Asked for each new process. */
   readonly engine: () => EngineSettings;
+  readonly jobFolders: readonly string[];
+  readonly scratch: string;
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Of one measurement. */
   readonly deadlineMs: number;
@@ -26,7 +28,7 @@ const startDeadlineMs = 120_000;
 /** A process that ends before it has begun was not ended by a snapshot, unless this happens every time. */
 const maxStarts = 3;
 
-type EndLabel = 'memory' | 'deadline' | 'crash' | 'stopped' | 'idle' | 'closed';
+type EndLabel = 'memory' | 'deadline' | 'crash' | 'stopped' | 'chosen' | 'idle' | 'closed';
 
 /** Where one snapshot at a time is measured: by a process that starts when it is needed and is replaced when it has ended. */
 export class MeasuringPlace {
@@ -68,15 +70,25 @@ export class MeasuringPlace {
     for (let starts = 1; ; starts++) {
       const process = (this.process ??= this.start());
       const outcome = await this.within(startDeadlineMs, process, process.ready);
-      if (!isEnd(outcome)) return process;
+      if (!isEnd(outcome)) {
+        if (!this.hasChosen(process, outcome)) return process;
+        await this.end('chosen', 'it has chosen an executor');
+        starts--;
+        continue;
+      }
       if (signal.aborted) throw new Stopped('measure');
       if (starts === maxStarts) throw new MeasurerCrashed(`it could not start: ${describeEnd(outcome)}`);
     }
   }
 
+  /** One that tried executors had to be free to open any; what it has chosen measures in a process that is confined. */
+  private hasChosen(process: MeasuringProcess, { executor }: Ready): boolean {
+    return !process.confined && mayBeConfined({ ...this.options.engine(), executor });
+  }
+
   private start(): MeasuringProcess {
-    const { logger, engine, environment, file, metrics, started } = this.options;
-    const process = new MeasuringProcess({ logger, engine: engine(), environment, file });
+    const { engine, metrics, started } = this.options;
+    const process = new MeasuringProcess({ ...this.options, engine: engine() });
     this.label = undefined;
     metrics.measuringProcessStarts.inc();
     void process.ready.then((outcome) => isEnd(outcome) || started(outcome));

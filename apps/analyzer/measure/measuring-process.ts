@@ -3,11 +3,15 @@ import type { Logger } from '#runtime/logging.js';
 import { libraryEnvironment } from '#runtime/native-environment.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { LimitedProcess, residentBytes, type ProcessEnd } from '#runtime/processes/limited-process.js';
+import { programFiles } from '#runtime/processes/reach.js';
 import type { Answer, EngineSettings, FromMeasuring, JobMessage } from './messages.js';
 
 export interface MeasuringProcessOptions {
   readonly logger: Logger;
   readonly engine: EngineSettings;
+  /** Folders that jobs lie in, and the one that it may write to. */
+  readonly jobFolders: readonly string[];
+  readonly scratch: string;
   /** On top of what libraries read: which graphics card is its own. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Another program than that of the measuring process. */
@@ -16,21 +20,31 @@ export interface MeasuringProcessOptions {
 
 /** Of every process that would like a core, and of those that would like the disk, it comes last. */
 const niceness = 19;
+/**
+ * Those that need no file but those of the program, and no device. Others are confined when somebody has tried what they
+ * need; one that is yet to be chosen may be any.
+ */
+const confinable: readonly string[] = ['ort-cpu', 'reference'];
 /** While it starts: what trying executors may take beside the limit, of which nothing is used yet. */
 const startingBytes = 1024 ** 3;
 
 export type Ready = FromMeasuring & { kind: 'ready' };
 type Outcome = Answer | ProcessEnd;
 
+export const mayBeConfined = ({ executor = 'ort-cpu' }: EngineSettings): boolean => confinable.includes(executor);
+
 /** A process that measures one snapshot at a time. It is of use until it has ended. */
 export class MeasuringProcess {
   private readonly process: LimitedProcess;
   private settle: ((outcome: Outcome) => void) | undefined;
   private over: ProcessEnd | undefined;
+  /** It was started so that the system confines it, where the system can. */
+  readonly confined: boolean;
   /** What it says when it can measure; how it ended when it never could. */
   readonly ready: Promise<Ready | ProcessEnd>;
 
-  constructor({ logger, engine, environment, file }: MeasuringProcessOptions) {
+  constructor({ logger, engine, environment, file, jobFolders, scratch }: MeasuringProcessOptions) {
+    this.confined = mayBeConfined(engine);
     let becameReady: (outcome: Ready | ProcessEnd) => void;
     this.ready = new Promise((resolve) => (becameReady = resolve));
     this.process = new LimitedProcess({
@@ -41,6 +55,10 @@ export class MeasuringProcess {
       environment: { ...libraryEnvironment(), ...environment },
       memoryBytes: engine.memoryBytes + startingBytes,
       niceness,
+      firstToGo: true,
+      ...(this.confined && {
+        reach: { read: [...programFiles, ...jobFolders, ...(file === undefined ? [] : [file])], write: [scratch] },
+      }),
       logger,
       onMessage: (message) => {
         const answer = message as FromMeasuring;

@@ -3,14 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { chooseExecutor } from '#engine/index.js';
 import { StagewatchError } from '#runtime/errors.js';
-import { dieWithParent, offerToOutOfMemory } from '#runtime/processes/child-side.js';
+import { dieWithParent } from '#runtime/processes/child-side.js';
+import { ownConfinement } from '#runtime/processes/reach.js';
 import type { MeasureJob, StoredBytes } from './measurer.js';
 import type { EngineSettings, FromMeasuring, JobMessage } from './messages.js';
 import { SnapshotMeter } from './snapshot-meter.js';
 
 /** The program of a measuring process: one meter, fed by messages, with its settings as its argument. */
 dieWithParent();
-offerToOutOfMemory();
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as EngineSettings;
 const executor = await chosen(settings);
@@ -18,7 +18,7 @@ const meter = new SnapshotMeter({ ...settings, executor });
 process.on('message', (message: JobMessage) => void measure(message));
 collectGarbage();
 const emptyBytes = process.memoryUsage.rss();
-tell({ kind: 'ready', executor, residentBytes: emptyBytes });
+tell({ kind: 'ready', executor, residentBytes: emptyBytes, confinement: ownConfinement() });
 
 /** An executor that is not there is told with each measurement, as the reason why nothing was measured. */
 async function chosen({ executor = 'ort-cpu', threads, tfjsDir }: EngineSettings): Promise<string> {

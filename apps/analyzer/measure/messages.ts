@@ -1,3 +1,4 @@
+import type { Confinement } from '#runtime/processes/reach.js';
 import type { MeasureJob, MeasureResult } from './measurer.js';
 
 /** Of a measurement: the files that a measuring process reads and writes. Bytes never travel in messages. */
@@ -20,7 +21,12 @@ export interface JobMessage {
 
 export type FromMeasuring =
   /** What runs the graphs, and what the process takes while it measures nothing. */
-  | { readonly kind: 'ready'; readonly executor: string; readonly residentBytes: number }
+  | {
+      readonly kind: 'ready';
+      readonly executor: string;
+      readonly residentBytes: number;
+      readonly confinement: Confinement;
+    }
   /** `tracker`: whether the file for it was written. */
   | { readonly kind: 'measured'; readonly id: number; readonly result: Omit<MeasureResult, 'tracker'>; readonly tracker: boolean }
   | { readonly kind: 'missing'; readonly id: number; readonly path: string }

@@ -14,7 +14,10 @@ import { ProcessMeasurer, type ProcessMeasurerOptions } from './process-measurer
 const program = `
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dieWithParent } from '${join(packageRoot, 'dist/libs/runtime/processes/child-side.js')}';
+import { ownConfinement } from '${join(packageRoot, 'dist/libs/runtime/processes/reach.js')}';
+import { connect } from 'node:net';
 dieWithParent();
+const outcomeOf = (work) => { try { work(); return 'done'; } catch ({ code }) { return code; } };
 const settings = JSON.parse(process.argv[2]);
 const held = [];
 let measured = 0;
@@ -26,6 +29,15 @@ process.on('message', ({ id, task, files }) => {
   if (task.step === 17) for (;;) held.push(Buffer.alloc(16 * 1024 ** 2, 1));
   if (task.step === 18) return setInterval(() => undefined, 1000);
   if (task.step === 19) return process.send({ kind: 'missing', id, path: files.snapshot });
+  if (task.step === 20) {
+    const answer = (tcp) => {
+      const reason = JSON.stringify({ kind: ownConfinement().kind, foreign: outcomeOf(() => readFileSync('/etc/passwd')), tcp,
+        own: outcomeOf(() => readFileSync(files.graph)), elsewhere: outcomeOf(() => writeFileSync(task.run, '')) });
+      process.send({ kind: 'measured', id, tracker: false, result: { readings: [], instruments: { sharpness: { on: true, reason } } } });
+    };
+    connect(9, '127.0.0.1').on('error', ({ code }) => answer(code)).on('connect', () => answer('done'));
+    return;
+  }
   if (files.tracker) writeFileSync(files.trackerAfter, readFileSync(files.tracker).map((byte) => byte + 1));
   const reason = JSON.stringify({ measured: ++measured, executor: settings.executor, pid: process.pid,
     graph: readFileSync(files.graph, 'utf8'), environment: Object.keys(process.env) });
@@ -33,7 +45,7 @@ process.on('message', ({ id, task, files }) => {
   process.send({ kind: 'measured', id, result, tracker: files.tracker !== undefined });
 });
 if (settings.executor === 'dead') process.exit(7);
-process.send({ kind: 'ready', executor: 'ort-cpu', residentBytes: process.memoryUsage.rss() });
+process.send({ kind: 'ready', executor: 'tfjs-cpu', residentBytes: process.memoryUsage.rss() });
 `;
 
 let folder: string;
@@ -98,6 +110,16 @@ describe('ProcessMeasurer', () => {
     expect(measurer.capacity).toBe(1);
   });
 
+  it('reaches the files of its jobs and nothing else, where the system can confine it', async () => {
+    const measurer = open({ engine: { memoryBytes: 128 * 1024 ** 2, threads: 1, executor: 'ort-cpu' } });
+    const elsewhere = join(folder, 'elsewhere');
+    const { instruments } = await measurer.measure(job(20, { run: elsewhere }), never);
+    const { kind, ...reached } = JSON.parse(instruments['sharpness']!.reason) as Record<string, string>;
+    const free = { foreign: 'done', own: 'done', elsewhere: 'done', tcp: 'ECONNREFUSED' };
+    const confined = { foreign: 'EACCES', own: 'done', elsewhere: 'EACCES', tcp: 'EACCES' };
+    expect(reached).toEqual(kind === 'landlock' ? confined : free);
+  });
+
   it('brings what the measurement before left there and back, and leaves no file', async () => {
     const measurer = open();
     const { tracker } = await measurer.measure(job(1, { tracker: new Uint8Array([1, 2]) }), never);
@@ -119,7 +141,7 @@ describe('ProcessMeasurer', () => {
     expect((crash as Error).message).toEqual(message);
     expect(processIsGone(pid)).toBe(true);
     // The executor that was chosen once is not chosen again.
-    expect(await said(measurer)).toMatchObject({ measured: 1, executor: 'ort-cpu' });
+    expect(await said(measurer)).toMatchObject({ measured: 1, executor: 'tfjs-cpu' });
     expect(await counted('stagewatch_measuring_process_starts_total')).toEqual({ '': 2 });
     expect(await counted('stagewatch_measuring_process_ends_total')).toEqual({ [reason]: 1 });
   });

@@ -21,6 +21,8 @@ export interface ProcessMeasurerOptions {
   readonly deadlineMs: number;
   /** A folder of its own, emptied now: whoever used it before was killed. */
   readonly scratch: string;
+  /** Where the files of jobs lie: what a process may read beside its program. */
+  readonly jobFolders?: readonly string[];
   readonly idleMs?: number;
   /** Another program than that of the measuring process. */
   readonly file?: string;
@@ -118,7 +120,7 @@ export class ProcessMeasurer implements Measurer {
   }
 
   private add(device?: string): void {
-    const { logger, metrics, engine, deadlineMs, idleMs = defaultIdleMs, file } = this.options;
+    const { logger, metrics, engine, deadlineMs, scratch, jobFolders = [], idleMs = defaultIdleMs, file } = this.options;
     const place = new MeasuringPlace({
       logger,
       metrics,
@@ -126,6 +128,8 @@ export class ProcessMeasurer implements Measurer {
       engine: () => ({ ...engine, ...(this.executor !== undefined && { executor: this.executor }) }),
       environment: device === undefined ? undefined : { CUDA_VISIBLE_DEVICES: device },
       deadlineMs,
+      scratch,
+      jobFolders,
       idleMs,
       file,
       started: (ready) => this.started(ready),

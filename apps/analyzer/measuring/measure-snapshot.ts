@@ -1,4 +1,4 @@
-import { BlobMissing, ChecksumMismatch } from '#blobs/blobs.js';
+import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
 import type { Blobs } from '#blobs/blobs.js';
 import type { OutgoingMessage } from '#bus/bus.js';
 import { lossSpecOf } from '#graph/index.js';
@@ -49,7 +49,7 @@ export async function measureSnapshot(
   if (result.tracker === undefined) return told({ result, trackerBlob: '' });
   const tracker = { blob: `runs/${run}/tracker/${position}`, bytes: result.tracker };
   if (tracker.bytes.byteLength <= trackers.maxSavedBytes) {
-    await outlast('tracker', () => saveTracker(tools.blobs, tracker), signal, logger);
+    await outlast('tracker', () => saveTracker(tools, run, tracker), signal, logger);
   }
   trackers.keep(run, tracker);
   return told({ result, trackerBlob: tracker.blob });
@@ -77,10 +77,22 @@ async function jobOf(
   };
 }
 
-async function saveTracker(blobs: Blobs, { blob, bytes }: { readonly blob: string; readonly bytes: Uint8Array }): Promise<void> {
+async function saveTracker(
+  { blobs, logger }: MeasuringTools,
+  run: string,
+  { blob, bytes }: { readonly blob: string; readonly bytes: Uint8Array },
+): Promise<void> {
   try {
     await writeBlob(blobs, blob, bytes);
   } catch (error) {
+    if (error instanceof StorageFull) {
+      // It only spares the next measurement after a restart some work; the queue must not wait for it.
+      logger.warn(
+        { err: error, run, blob },
+        'no room to save the tracker: after a restart the run is measured from a cold start',
+      );
+      return;
+    }
     // What an interrupted try left differed; it is forgotten now.
     if (!(error instanceof ChecksumMismatch)) throw error;
     await writeBlob(blobs, blob, bytes);

@@ -44,6 +44,8 @@ export class CrashPoint {
       kv: (bucket) => this.keyValue(bus.kv(bucket)),
       deleteSubject: (...args) => this.through(() => bus.deleteSubject(...args)),
       check: () => bus.check(),
+      copyTo: (path) => bus.copyTo(path),
+      removeGroup: (stream, name) => bus.removeGroup(stream, name),
       close: () => bus.close(),
     };
   }
@@ -57,6 +59,8 @@ export class CrashPoint {
       list: (...args) => blobs.list(...args),
       delete: (...args) => this.through(() => blobs.delete(...args)),
       deletePrefix: (...args) => this.through(() => blobs.deletePrefix(...args)),
+      beginCopy: (folder) => blobs.beginCopy(folder),
+      adopt: (name, path) => blobs.adopt(name, path),
       check: () => blobs.check(),
       close: () => blobs.close(),
     };

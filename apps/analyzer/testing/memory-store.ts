@@ -21,6 +21,8 @@ export class MemoryStore {
   };
   /** Rows whose key was there with another content and no version that says which is newer. */
   readonly conflicts: string[] = [];
+  /** How often runs were deleted, one or many at a time. */
+  deletions = 0;
   /** Awaited before each write; throws to refuse it. */
   beforeWrite: (table: TableName) => Promise<void> = () => Promise.resolve();
 
@@ -42,9 +44,10 @@ export class MemoryStore {
     return [...this.tables[table].values()];
   }
 
-  async deleteRun(run: string): Promise<void> {
+  async deleteRuns(runs: readonly string[]): Promise<void> {
+    this.deletions++;
     for (const table of Object.values(this.tables)) {
-      for (const [key, row] of table) if (row.run === run) table.delete(key);
+      for (const [key, row] of table) if (runs.includes(row.run)) table.delete(key);
     }
     return Promise.resolve();
   }

@@ -32,10 +32,16 @@ export const doctorCommand: Command = {
     const analyzer = await import('#analyzer/index.js');
     const { checkRunning } = await import('../doctor-running.js');
     const { checkDataFolder, checkPorts, checkStoredData, checkStores } = await import('../doctor-checks.js');
+    const executors = await analyzer.describeExecutors(config.engine);
+    const executor = executors.find(({ chosen }) => chosen)?.name ?? config.engine.executor;
     const report: Report = {
       versions: { stagewatch: version, node: process.versions.node, ...packageVersions() },
       machine: `${process.platform} ${process.arch}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
-      executors: await analyzer.describeExecutors(config.engine),
+      executors,
+      measuring: {
+        name: 'measuring',
+        ...(await analyzer.tryMeasuring({ ...config.engine, executor }, config.measuring.deadlineMs)),
+      },
       stores: await checkStores(),
       ports: await checkPorts(config),
       data: checkDataFolder(config.dataDir),
@@ -44,7 +50,9 @@ export const doctorCommand: Command = {
       ...(flags['verify'] === true && { operators: await analyzer.verifyExecutors(config.engine, progressOn(io)) }),
     };
     const healthy =
-      [...report.stores, ...report.ports, report.data, ...report.stored, ...report.running].every((check) => check.ok) &&
+      [report.measuring, ...report.stores, ...report.ports, report.data, ...report.stored, ...report.running].every(
+        (check) => check.ok,
+      ) &&
       report.executors.some((e) => e.chosen) &&
       report.operators?.ok !== false;
     if (flags['json'] === true) io.out(`${JSON.stringify({ healthy, ...report }, spellNumbers)}\n`);
@@ -57,6 +65,8 @@ interface Report {
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: string;
   readonly executors: Awaited<ReturnType<typeof describeExecutors>>;
+  /** A measuring process, started and ended. */
+  readonly measuring: Check;
   readonly stores: readonly Check[];
   readonly ports: readonly Check[];
   readonly data: Check;
@@ -89,6 +99,7 @@ function print(io: Io, report: Report, healthy: boolean): void {
       e.reason,
     ]),
   );
+  section('Measuring', checks([report.measuring]));
   section('Stores', checks(report.stores));
   section('Ports', checks(report.ports));
   section('Data', checks([report.data, ...report.stored]));

@@ -30,7 +30,11 @@ export const measureCommand: Command = {
     top: { type: 'string', value: 'K', help: 'How many eigenvalues of the Hessian (default 1).' },
     tolerance: { type: 'string', value: 'T', help: 'Relative error of each (default 1e-3).' },
     executor: { type: 'string', value: 'NAME', help: 'auto, or one that doctor finds (default STAGEWATCH_EXECUTOR, or auto).' },
-    memory: { type: 'string', value: 'MIB', help: 'Memory to work in (default STAGEWATCH_ENGINE_MEMORY_MIB, or 2048).' },
+    memory: {
+      type: 'string',
+      value: 'MIB',
+      help: 'Memory to plan with; no limit holds (default STAGEWATCH_ENGINE_MEMORY_MIB, or 2048).',
+    },
     threads: { type: 'string', value: 'N', help: 'On the CPU (default STAGEWATCH_ENGINE_THREADS, or all cores).' },
     seed: { type: 'string', value: 'N', help: 'Of the first vectors and of --random (default 1).' },
     'no-check': { type: 'boolean', help: 'Do not compare derivatives with finite differences first.' },

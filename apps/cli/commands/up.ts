@@ -11,6 +11,10 @@ export const upCommand: Command = {
   description: 'Runs until Ctrl-C; then everything that was received is made durable. A second Ctrl-C forces the end.',
   options: {
     ...serviceOptions,
+    'restore-bus': {
+      type: 'boolean',
+      help: 'When the file of the bus is damaged or missing: set it aside, and go on from the newest copy.',
+    },
     'accept-data-loss': {
       type: 'boolean',
       help: 'Go on when rows of the store are lost: without them, or with an empty store where its folder is gone.',
@@ -23,7 +27,10 @@ export const upCommand: Command = {
     const startedMs = performance.now();
     // Only here: the commands that ask a running service should not wait for Nest, chDB and ONNX Runtime to load.
     const { startService } = await import('../service.js');
-    const service = await startService(config, { acceptDataLoss: flags['accept-data-loss'] === true });
+    const service = await startService(config, {
+      acceptDataLoss: flags['accept-data-loss'] === true,
+      restoreBus: flags['restore-bus'] === true,
+    });
     io.out(announcement(service, config, performance.now() - startedMs));
     if (!io.signal.aborted) await once(io.signal, 'abort');
     await service.close();

@@ -5,11 +5,13 @@ import { StagewatchError } from '#runtime/errors.js';
 import { newId } from '#runtime/ids.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
+import { pageOrigin } from '#runtime/page-origin.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import type { Resolve } from './address-guard.js';
 import { webhookBody } from './body.js';
 import { systemClock, type Clock } from './clock.js';
 import { Dispatcher } from './dispatcher.js';
+import { ForgetTogether } from './forget-together.js';
 import { Intake } from './intake.js';
 import { Outbox, type Delivery } from './outbox.js';
 import { Rules } from './rules.js';
@@ -23,7 +25,7 @@ const defaultLimit = 100;
 
 export interface AlertsOptions {
   readonly bus: Bus;
-  readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports'>;
+  readonly config: Pick<Config, 'alertsAllowPrivate' | 'host' | 'ports' | 'publicUrl'>;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'alertTries' | 'alertsLeftOut' | 'deadLetters'>;
   /** For tests. */
@@ -56,6 +58,7 @@ export class Alerts {
   private readonly outbox: Outbox;
   private readonly intake: Intake;
   private readonly dispatcher: Dispatcher;
+  private readonly forgetting: ForgetTogether;
   private readonly cleaning: PeriodicTask;
   private readonly send: Send;
   private readonly clock: Clock;
@@ -66,7 +69,7 @@ export class Alerts {
     const { bus, config, logger, metrics, clock = systemClock } = options;
     const allowPrivate = config.alertsAllowPrivate;
     this.clock = clock;
-    this.externalUrl = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.ports.http}`;
+    this.externalUrl = pageOrigin(config, config.ports.http);
     this.send = createWebhook({ allowPrivate, ...(options.resolve !== undefined && { resolve: options.resolve }) });
     this.outbox = new Outbox(bus);
     const { outbox, send, externalUrl } = this;
@@ -83,6 +86,7 @@ export class Alerts {
       ...(options.maxWaiting !== undefined && { maxWaiting: options.maxWaiting }),
     });
     this.intake = new Intake({ bus, rules, outbox, clock, logger, metrics, received: (item) => this.dispatcher.add(item) });
+    this.forgetting = new ForgetTogether((runs) => this.forgetRuns(runs));
     this.cleaning = new PeriodicTask({ name: 'alert outbox cleaning', intervalMs: cleanMs, logger }, () =>
       outbox.clean(clock.nowMs() - keepMs, keepDeliveries),
     );
@@ -126,9 +130,14 @@ export class Alerts {
   }
 
   /** The run is deleted: nothing of it is kept or sent. */
-  async forgetRun(run: string): Promise<void> {
-    await this.dispatcher.forgetRun(run);
-    await this.outbox.forgetRun(run);
+  forgetRun(run: string): Promise<void> {
+    return this.forgetting.forget(run);
+  }
+
+  private async forgetRuns(runs: ReadonlySet<string>): Promise<void> {
+    await this.intake.quiet();
+    for (const run of runs) await this.dispatcher.forgetRun(run);
+    await this.outbox.forgetRuns(runs);
   }
 }
 

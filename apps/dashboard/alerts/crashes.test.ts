@@ -28,7 +28,7 @@ describe('alerts - crashes', () => {
     });
     const killed = createAlerts({
       bus: dies,
-      config: { alertsAllowPrivate: true, host: '127.0.0.1', ports: { grpc: 1, http: 1, clickhouse: 1 } },
+      config: { alertsAllowPrivate: true, host: '127.0.0.1', publicUrl: undefined, ports: { grpc: 1, http: 1, clickhouse: 1 } },
       logger: fixture.logger,
       metrics: new Metrics(),
       clock: fixture.clock,

@@ -5,7 +5,7 @@ import { triesOf } from './schedule.js';
 import { signatureIsRight, startReceiver } from './testing/receiver.js';
 
 const fixture = alertsFixture();
-const { deliveriesThat, find, receivedBy, rule, summaries, taken } = fixture;
+const { deliveriesThat, find, receivedBy, restart, rule, summaries, taken } = fixture;
 
 describe('alerts - delivery', () => {
   test('a finding reaches the receiver of a matching rule, signed, in the shape of Alertmanager', async () => {
@@ -129,6 +129,16 @@ describe('alerts - delivery', () => {
     await find(finding('c'));
     await receivedBy(2);
     expect(summaries(1)).toEqual(['finding c']);
+  });
+
+  test('links lead to the public address', async () => {
+    const publicUrl = 'https://stagewatch.example/page';
+    const ports = { grpc: 1, http: 7580, clickhouse: 1 };
+    await restart({ config: { alertsAllowPrivate: true, host: '0.0.0.0', publicUrl, ports } });
+    await rule();
+    await find(finding('a'));
+    const [hook] = await receivedBy(1);
+    expect(hook!.body).toMatchObject({ externalURL: publicUrl, alerts: [{ generatorURL: `${publicUrl}/runs/${run}` }] });
   });
 
   test('a redirect is not followed', async () => {

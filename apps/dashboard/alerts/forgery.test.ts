@@ -6,7 +6,7 @@ const { deliveriesThat, find, restart, rule } = fixture;
 
 describe('alerts - forgery of requests', () => {
   const locked = {
-    config: { alertsAllowPrivate: false, host: '127.0.0.1', ports: { grpc: 1, http: 7580, clickhouse: 1 } },
+    config: { alertsAllowPrivate: false, host: '127.0.0.1', publicUrl: undefined, ports: { grpc: 1, http: 7580, clickhouse: 1 } },
   };
 
   test('a private address is refused in a rule', async () => {

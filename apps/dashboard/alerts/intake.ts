@@ -28,6 +28,7 @@ export interface IntakeParts {
 export class Intake {
   private readonly stopping = new AbortController();
   private loop: Promise<void> | undefined;
+  private storing: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: IntakeParts) {}
 
@@ -41,13 +42,18 @@ export class Intake {
     await this.loop;
   }
 
+  /** Resolves when the findings that were in hand are in the outbox. */
+  async quiet(): Promise<void> {
+    await this.storing.catch(() => undefined);
+  }
+
   private async run(group: Group): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       let lease: Lease | undefined;
       try {
         lease = await group.take({ ...takeOptions, signal });
-        if (lease !== undefined) await this.store(lease);
+        if (lease !== undefined) await (this.storing = this.store(lease));
         await lease?.release();
       } catch (error) {
         if (signal.aborted) return;

@@ -147,10 +147,10 @@ export class Outbox {
     }
   }
 
-  async forgetRun(run: string): Promise<void> {
-    for await (const delivery of this.deliveries()) if (delivery.run === run) await this.kv.delete(deliveryKey(delivery));
+  async forgetRuns(runs: ReadonlySet<string>): Promise<void> {
+    for await (const delivery of this.deliveries()) if (runs.has(delivery.run)) await this.kv.delete(deliveryKey(delivery));
     for await (const { key, value } of this.kv.entries(itemPrefix)) {
-      if (decodeJson<ItemRow>(value).run === run) await this.kv.delete(key);
+      if (runs.has(decodeJson<ItemRow>(value).run)) await this.kv.delete(key);
     }
   }
 

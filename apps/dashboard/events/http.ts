@@ -12,9 +12,11 @@ interface AtCursor {
   readonly cursor: number;
 }
 
-/** `GET /api/runs` */
+/** `GET /api/runs?project=&limit=&after=` */
 export interface RunsAnswer extends AtCursor {
   readonly runs: readonly RunBody[];
+  /** `after` of the next page; left out when this is the last. */
+  readonly next?: string;
 }
 
 /** `GET /api/runs/:run` */

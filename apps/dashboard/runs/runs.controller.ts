@@ -19,6 +19,10 @@ const name = z.string().min(1, 'expected the name of a series').max(200, 'expect
 const listQuery = z.object({
   project: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(1000, 'expected at most 1000').default(200),
+  after: z
+    .string()
+    .regex(/^\d{1,15}\.r[0-9a-z]{26}$/, 'expected the `next` of the page before')
+    .optional(),
 });
 const seriesQuery = z.object({
   name,
@@ -28,6 +32,11 @@ const seriesQuery = z.object({
   max: z.coerce.number().int().min(2, 'expected at least 2 points').max(200_000, 'expected at most 200000 points').default(5000),
 });
 
+function place(after: string): { readonly createdMs: number; readonly run: string } {
+  const dot = after.indexOf('.');
+  return { createdMs: Number(after.slice(0, dot)), run: after.slice(dot + 1) };
+}
+
 @Controller('api/runs')
 export class RunsController {
   constructor(@Inject(RunsService) private readonly runs: RunsService) {}
@@ -35,8 +44,12 @@ export class RunsController {
   @Get()
   @Header('cache-control', 'no-store')
   async list(@Query() query: unknown): Promise<RunsAnswer> {
-    const { project, limit } = parse(listQuery, query, 'query');
-    return this.runs.list({ limit, ...(project !== undefined && { project }) });
+    const { project, limit, after } = parse(listQuery, query, 'query');
+    return this.runs.list({
+      limit,
+      ...(project !== undefined && { project }),
+      ...(after !== undefined && { after: place(after) }),
+    });
   }
 
   @Get(':run')

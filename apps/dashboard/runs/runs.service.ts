@@ -3,7 +3,7 @@ import { decodeJson, encodeJson, waitingBucket, type MeasuringBody } from '#bus/
 import { StagewatchError } from '#runtime/errors.js';
 import { sleep } from '#runtime/retry.js';
 import type { RunRow } from '#store/rows.js';
-import type { SeriesQuery } from '#store/store.js';
+import type { RunFilter, SeriesQuery } from '#store/store.js';
 import type {
   FindingsAnswer,
   InstrumentsAnswer,
@@ -27,10 +27,12 @@ export class RunsService {
     @Inject(LIVE_HUB) private readonly hub: LiveHub,
   ) {}
 
-  async list(filter: { readonly project?: string; readonly limit: number }): Promise<RunsAnswer> {
+  async list(filter: RunFilter & { readonly limit: number }): Promise<RunsAnswer> {
     const cursor = this.hub.position;
     const [rows, measuring] = await Promise.all([this.options.store.runs(filter), this.measuring()]);
-    return { cursor, runs: rows.map((row) => runBody(row, measuring.get(row.run))) };
+    const last = rows.length < filter.limit ? undefined : rows.at(-1);
+    const runs = rows.map((row) => runBody(row, measuring.get(row.run)));
+    return { cursor, runs, ...(last !== undefined && { next: `${last.createdMs}.${last.run}` }) };
   }
 
   async one(run: string): Promise<RunAnswer> {

@@ -15,6 +15,8 @@ export function memoryBlobs(check: () => Promise<void> = () => Promise.resolve()
     },
     delete: never,
     deletePrefix: never,
+    beginCopy: never,
+    adopt: never,
     check,
     close: () => Promise.resolve(),
   };

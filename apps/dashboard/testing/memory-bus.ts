@@ -85,6 +85,14 @@ export class MemoryBus implements Bus {
     return Promise.resolve();
   }
 
+  copyTo(): Promise<void> {
+    return Promise.reject(new Error('The bus in memory cannot be copied.'));
+  }
+
+  removeGroup(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   close(): Promise<void> {
     this.wake();
     return Promise.resolve();

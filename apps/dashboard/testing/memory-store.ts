@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FindingRow, InstrumentRow, ReadingRow, RunRow, ScalarRow, TableName, TableRows } from '#store/rows.js';
-import type { ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from '#store/store.js';
+import type { RunFilter, ForeignQuery, SeriesName, SeriesPoints, SeriesQuery, Store } from '#store/store.js';
 
 interface Point {
   readonly attempt: number;
@@ -27,9 +27,11 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  runs(filter: { readonly project?: string; readonly limit?: number } = {}): Promise<readonly RunRow[]> {
+  runs(filter: RunFilter = {}): Promise<readonly RunRow[]> {
     const rows = this.rows('runs').filter((row) => filter.project === undefined || row.project === filter.project);
-    return Promise.resolve(rows.sort((a, b) => b.createdMs - a.createdMs).slice(0, filter.limit ?? 200));
+    const sorted = rows.sort((a, b) => b.createdMs - a.createdMs || (a.run < b.run ? 1 : -1));
+    const from = sorted.findIndex((row) => row.run === filter.after?.run) + 1;
+    return Promise.resolve(sorted.slice(from, from + (filter.limit ?? 200)));
   }
 
   run(run: string): Promise<RunRow | undefined> {
@@ -81,8 +83,8 @@ export class MemoryStore implements Store {
     return Promise.resolve(Readable.from([Buffer.from(JSON.stringify({ asked: request.sql, format: request.format }))]));
   }
 
-  deleteRun(run: string): Promise<void> {
-    for (const held of this.tables.values()) for (const [key, row] of held) if (row.run === run) held.delete(key);
+  deleteRuns(runs: readonly string[]): Promise<void> {
+    for (const held of this.tables.values()) for (const [key, row] of held) if (runs.includes(row.run)) held.delete(key);
     return Promise.resolve();
   }
 
@@ -92,6 +94,14 @@ export class MemoryStore implements Store {
         .filter((row) => row.seenMs < timeMs)
         .map((row) => row.run),
     );
+  }
+
+  async *exportTable(): AsyncGenerator<never> {
+    // What is in memory is not backed up.
+  }
+
+  importLines(): Promise<void> {
+    return Promise.reject(new Error('The store in memory imports nothing.'));
   }
 
   check(): Promise<void> {

@@ -89,7 +89,7 @@ export class Recorder {
   }
 
   async deleted(): Promise<void> {
-    await this.store.deleteRun(this.run.run);
+    await this.store.deleteRuns([this.run.run]);
     await this.tell([{ kind: 'deleted' }]);
   }
 

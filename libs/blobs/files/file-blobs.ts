@@ -1,11 +1,13 @@
 import { constants, mkdirSync } from 'node:fs';
-import { open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { copyFile, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StagewatchError } from '#runtime/errors.js';
-import { BlobMissing, type Blobs, type Upload } from '../blobs.js';
+import { BlobMissing, type Blobs, type BlobsCopy, type Upload } from '../blobs.js';
+import { FileBlobsCopy } from './blobs-copy.js';
 import { assertRoom, isMissing, makeFolder, syncFolder, translate } from './disk.js';
 import { FileUpload } from './file-upload.js';
+import { Sums } from './sums.js';
 import { assertBlobName, assertBlobPrefix, nameOfPart, partFile } from './names.js';
 
 const mib = 1024 * 1024;
@@ -17,11 +19,13 @@ export interface FileBlobsOptions {
   readonly path: string;
   /** Uploads are refused when the disk would have less than this left; 0 for no reserve. */
   readonly reserveBytes?: number;
+  /** What else has to be free on the disk. */
+  readonly withheldBytes?: () => number;
 }
 
 /** Opens the blobs of an installation on a file system, and sweeps uploads that nobody took up for a day. */
 export async function openFileBlobs(options: FileBlobsOptions): Promise<Blobs> {
-  const blobs = new FileBlobs(options.path, options.reserveBytes ?? 64 * mib);
+  const blobs = new FileBlobs(options.path, reserveOf(options));
   await blobs.start();
   return blobs;
 }
@@ -34,17 +38,20 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<Blobs> {
 class FileBlobs implements Blobs {
   private readonly root: string;
   private readonly partsFolder: string;
+  private readonly sums: Sums;
   private readonly uploads = new Map<string, FileUpload>();
   /** Per name: opening and deleting, one after the other. */
   private readonly turns = new Map<string, Promise<unknown>>();
   private closed = false;
+  private readonly copies = new Set<FileBlobsCopy>();
 
   constructor(
     path: string,
-    private readonly reserveBytes: number,
+    private readonly reserveBytes: () => number,
   ) {
     this.root = join(path, 'complete');
     this.partsFolder = join(path, 'parts');
+    this.sums = new Sums(join(path, 'sums'));
   }
 
   async start(): Promise<void> {
@@ -91,11 +98,17 @@ class FileBlobs implements Blobs {
       if (offset < 0 || bytes < 0 || offset + bytes > size) {
         throw new RangeError(`bytes ${offset} to ${offset + bytes} of a blob of ${size}`);
       }
+      const whole = range === undefined ? await this.sums.read(name) : undefined;
+      let sum = 0;
       const target = Buffer.allocUnsafeSlow(bytes);
       for (let at = 0; at < bytes;) {
-        const { bytesRead } = await file.read(target, at, Math.min(bytes - at, 256 * mib), offset + at);
+        const { bytesRead } = await file.read(target, at, Math.min(bytes - at, readBytes), offset + at);
         if (bytesRead === 0) throw new BlobMissing(`${name} ended at ${offset + at} of ${size} bytes`);
+        if (whole !== undefined) sum = crc32(target.subarray(at, at + bytesRead), sum);
         at += bytesRead;
+      }
+      if (whole !== undefined && (whole.bytes !== bytes || whole.crc32 !== sum)) {
+        throw new StagewatchError('DATA_DAMAGED', `blob ${name} is damaged: it differs from its checksum`, { value: name });
       }
       return target;
     } finally {
@@ -117,6 +130,8 @@ class FileBlobs implements Blobs {
     await this.inTurn(name, async () => {
       await this.uploads.get(name)?.supersede();
       await rm(join(this.partsFolder, partFile(name)), { force: true });
+      for (const copy of this.copies) await copy.rescue(name);
+      await this.sums.forget(name);
       try {
         await unlink(join(this.root, name));
         await syncFolder(dirname(join(this.root, name)));
@@ -137,13 +152,38 @@ class FileBlobs implements Blobs {
     const path = join(this.root, folder);
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) return;
+    for (const copy of this.copies) for await (const { name } of this.walk(folder)) await copy.rescue(name);
+    await this.sums.forget(folder);
     await rm(path, { recursive: true, force: true });
     await syncFolder(dirname(path));
   }
 
+  async beginCopy(folder: string): Promise<BlobsCopy> {
+    const list = (): AsyncGenerator<{ readonly name: string; readonly bytes: number }> => this.walk('.');
+    const copy = new FileBlobsCopy(this.root, folder, list, () => this.copies.delete(copy));
+    this.copies.add(copy);
+    return Promise.resolve(copy);
+  }
+
+  async adopt(name: string, path: string): Promise<void> {
+    assertBlobName(name);
+    if ((await this.stat(name)) !== undefined) return;
+    const part = join(this.partsFolder, partFile(name));
+    await copyFile(path, part, constants.COPYFILE_FICLONE);
+    const file = await open(part, 'r+');
+    try {
+      await file.sync();
+      const { size } = await file.stat();
+      await this.sums.write(name, { bytes: size, crc32: await checksum(file, size) });
+    } finally {
+      await file.close();
+    }
+    await this.appear(part, name);
+  }
+
   async check(): Promise<void> {
     if (this.closed) throw new Error('the blobs are closed');
-    await assertRoom(this.partsFolder, this.reserveBytes);
+    await assertRoom(this.partsFolder, this.reserveBytes());
   }
 
   async close(): Promise<void> {
@@ -162,7 +202,8 @@ class FileBlobs implements Blobs {
         await part.truncate(0);
         writtenBytes = 0;
       }
-      if (this.reserveBytes > 0) await assertRoom(this.partsFolder, totalBytes - writtenBytes + this.reserveBytes);
+      const reserveBytes = this.reserveBytes();
+      if (reserveBytes > 0) await assertRoom(this.partsFolder, totalBytes - writtenBytes + reserveBytes);
       if (writtenBytes > 0) await part.datasync();
       else await syncFolder(this.partsFolder);
       const upload: FileUpload = new FileUpload({
@@ -173,7 +214,10 @@ class FileBlobs implements Blobs {
         crc32: await checksum(part, writtenBytes),
         reserveBytes: this.reserveBytes,
         folder: this.partsFolder,
-        appear: () => this.appear(path, name),
+        appear: async (sum) => {
+          await this.appear(path, name);
+          await this.sums.write(name, sum);
+        },
         discard: () => rm(path, { force: true }),
         ended: () => {
           if (this.uploads.get(name) === upload) this.uploads.delete(name);
@@ -242,7 +286,7 @@ class FileBlobs implements Blobs {
       throw error;
     }
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const name = `${folder}/${entry.name}`;
+      const name = folder === '.' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) yield* this.walk(name);
       else {
         const found = await this.stat(name);
@@ -260,6 +304,10 @@ class FileBlobs implements Blobs {
     if (this.turns.get(name) === settled) this.turns.delete(name);
     return turn;
   }
+}
+
+function reserveOf({ reserveBytes = 64 * mib, withheldBytes = () => 0 }: FileBlobsOptions): () => number {
+  return () => (reserveBytes === 0 ? 0 : reserveBytes + withheldBytes());
 }
 
 async function checksum(file: FileHandle, bytes: number): Promise<number> {

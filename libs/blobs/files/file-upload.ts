@@ -18,10 +18,10 @@ export interface UploadParts {
   readonly part: FileHandle;
   readonly writtenBytes: number;
   readonly crc32: number;
-  readonly reserveBytes: number;
+  readonly reserveBytes: () => number;
   readonly folder: string;
   /** Moves the synced part to its place. */
-  readonly appear: () => Promise<void>;
+  readonly appear: (sum: { readonly bytes: number; readonly crc32: number }) => Promise<void>;
   /** Deletes the part. */
   readonly discard: () => Promise<void>;
   /** The upload is over, in one way or another. */
@@ -109,7 +109,7 @@ export class FileUpload implements Upload {
     const { bytes, crc32: sum } = this.durable;
     const right = bytes === totalBytes && sum === expected >>> 0;
     const problem = `${name}: ${bytes} of ${totalBytes} bytes, CRC-32 ${hex(sum)}, expected ${hex(expected)}`;
-    await this.end(right ? this.parts.appear : this.parts.discard);
+    await this.end(right ? () => this.parts.appear({ bytes, crc32: sum }) : this.parts.discard);
     if (!right) throw new ChecksumMismatch(problem);
   }
 
@@ -189,7 +189,8 @@ export class FileUpload implements Upload {
 
   private async writeAll(chunks: readonly Pending[]): Promise<void> {
     if (this.written.bytes >= this.roomAt) {
-      if (this.parts.reserveBytes > 0) await assertRoom(this.parts.folder, this.parts.reserveBytes);
+      const reserveBytes = this.parts.reserveBytes();
+      if (reserveBytes > 0) await assertRoom(this.parts.folder, reserveBytes);
       this.roomAt = this.written.bytes + roomEveryBytes;
     }
     let rest = chunks.map((chunk) => chunk.data);

@@ -10,11 +10,15 @@ export function encodeDeadLetter(message: Message, reason: string, timeMs: numbe
   return Buffer.concat([head, text, encodeMessage(message.timeMs, 0, Buffer.from(message.id), message.body)]);
 }
 
+export function deadLetterTime(row: Buffer): number {
+  return row.readDoubleBE(0);
+}
+
 export function decodeDeadLetter(row: Buffer, position: number, subject: string): DeadLetter {
   const end = 12 + row.readUInt32BE(8);
   return {
     message: decodeMessage(row.subarray(end), position, subject),
     reason: row.toString('utf8', 12, end),
-    timeMs: row.readDoubleBE(0),
+    timeMs: deadLetterTime(row),
   };
 }

@@ -30,6 +30,11 @@ export class DeadLetters {
     return this.parts.tables.dead.getKeysCount(this.range());
   }
 
+  /** Of those that are to be worked on again. */
+  waiting(): number {
+    return this.retrying.size === 0 ? 0 : this.parts.tables.retries.getKeysCount(this.range());
+  }
+
   list(): readonly DeadLetter[] {
     const { tables, subjects } = this.parts;
     const letters: DeadLetter[] = [];

@@ -1,5 +1,5 @@
 import { letterTables } from './dead-letters.js';
-import { after, idKey, messageKey, numberKey, readPosition } from './keys.js';
+import { after, deadKey, groupsPrefix, idKey, messageKey, numberKey, progressKey, readPosition, subjectKey } from './keys.js';
 import type { Table, Tables } from './tables.js';
 import type { Batch, Writer } from './writer.js';
 
@@ -13,6 +13,8 @@ export class Deletion {
   constructor(
     private readonly tables: Tables,
     private readonly writer: Writer,
+    /** Hears of each message that goes. */
+    private readonly dropped: (stream: number, row: Buffer, batch: Batch) => void,
   ) {}
 
   begin(name: string, number: number, hidden: () => void): Promise<void> {
@@ -31,24 +33,44 @@ export class Deletion {
     for (const key of keys) this.sweep(key.readUInt32BE(0)).catch(failed);
   }
 
+  /** Looks only at keys of the subject: with many runs, going through all keys would hold up everybody. */
   async sweep(subject: number): Promise<void> {
     const { tables } = this;
-    const marks = Array.from(tables.marks.getKeys());
-    for (const key of marks) {
-      if (key.readUInt32BE(2) !== subject) continue;
-      await this.drain(tables.index, key, (entry, id, batch) => {
-        const stream = entry.readUInt16BE(0);
-        batch.remove(tables.messages, messageKey(stream, readPosition(entry, 6)));
-        batch.remove(tables.ids, idKey(stream, subject, id));
-      });
-      await this.writer.write((batch) => batch.remove(tables.marks, key));
-    }
-    await this.writer.write((batch) => {
-      for (const table of [tables.progress, tables.states, ...letterTables(tables)]) {
-        for (const key of table.getKeys()) if (key.readUInt32BE(4) === subject) batch.remove(table, key);
+    for (const stream of this.streams()) {
+      const mark = subjectKey(stream, subject);
+      if (tables.marks.get(mark) !== undefined) {
+        await this.drain(tables.index, mark, (entry, id, batch) => {
+          const message = messageKey(stream, readPosition(entry, 6));
+          const row = tables.messages.get(message);
+          if (row !== undefined) this.dropped(stream, row, batch);
+          batch.remove(tables.messages, message);
+          batch.remove(tables.ids, idKey(stream, subject, id));
+        });
       }
-      batch.remove(tables.trash, numberKey(subject));
-    });
+      await this.writer.write((batch) => {
+        batch.remove(tables.marks, mark);
+        for (const group of this.groups(stream)) {
+          const key = progressKey(stream, group, subject);
+          batch.remove(tables.progress, key);
+          batch.remove(tables.states, key);
+          const first = deadKey(stream, group, subject, 0);
+          for (const table of letterTables(tables)) {
+            for (const letter of table.getKeys({ start: first, end: after(key) })) batch.remove(table, letter);
+          }
+        }
+      });
+    }
+    await this.writer.write((batch) => batch.remove(tables.trash, numberKey(subject)));
+  }
+
+  private streams(): readonly number[] {
+    return Array.from(this.tables.heads.getKeys(), (key) => key.readUInt16BE(0));
+  }
+
+  private groups(stream: number): readonly number[] {
+    const prefix = groupsPrefix(stream);
+    const rows = this.tables.meta.getRange({ start: prefix, end: after(prefix) });
+    return Array.from(rows, ({ value }) => (JSON.parse(value.toString('utf8')) as { number: number }).number);
   }
 
   private async drain(table: Table, prefix: Buffer, also: (key: Buffer, value: Buffer, batch: Batch) => void): Promise<void> {

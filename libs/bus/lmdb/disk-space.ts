@@ -20,6 +20,8 @@ export class DiskSpace {
   constructor(
     private readonly path: string,
     private readonly reserveBytes: number,
+    /** What somebody else waits to take back, and is not there for what comes from outside. */
+    private readonly withheldBytes: () => number = () => 0,
   ) {}
 
   /** Throws {@link BusFull}. Goes by the last look and starts the next one, so that callers keep their order. */
@@ -29,7 +31,7 @@ export class DiskSpace {
       this.look().catch(() => undefined);
     }
     if (now - this.refusedMs < pauseMs) throw new BusFull('no space left for the bus');
-    if (this.low) throw new BusFull(`less than ${this.reserveBytes} bytes left on the disk of the bus`);
+    if (this.low) throw new BusFull(`less than ${this.reserveBytes + this.withheldBytes()} bytes left on the disk of the bus`);
   }
 
   used(bytes: number): void {
@@ -54,7 +56,7 @@ export class DiskSpace {
   private async measure(): Promise<void> {
     this.checkedMs = performance.now();
     this.bytes = 0;
-    this.low = (await this.freeBytes()) < this.reserveBytes;
+    this.low = (await this.freeBytes()) < this.reserveBytes + this.withheldBytes();
   }
 
   private async freeBytes(): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Logger } from '#runtime/logging.js';
 import type { DeadLetter, DeadLetterRef, Group, GroupOptions, Lease, Message, TakeOptions } from '../bus.js';
 import { DeadLetters } from './dead-letters.js';
-import { after, progressKey, readPosition, streamKey, writePosition } from './keys.js';
+import { after, groupsPrefix, progressKey, readPosition, writePosition } from './keys.js';
 import { LmdbLease } from './lease.js';
 import type { StreamLog } from './stream-log.js';
 import type { Subjects } from './subjects.js';
@@ -115,7 +115,7 @@ export class LmdbGroup implements Group {
   }
 
   async depth(): Promise<{ readonly messages: number; readonly oldestTimeMs: number | undefined }> {
-    let messages = 0;
+    let messages = this.letters.waiting();
     let oldest: { readonly position: number; readonly timeMs: number } | undefined;
     for (const [subject, progress] of this.progress) {
       if (progress.pending <= 0) continue;
@@ -275,5 +275,5 @@ export class LmdbGroup implements Group {
 
 /** Keys of everything that a group keeps, for all subjects: its name in `meta`. */
 export function groupMetaKey(stream: number, name: string): Buffer {
-  return Buffer.concat([Buffer.from('group/'), streamKey(stream), Buffer.from(`/${name}`)]);
+  return Buffer.concat([groupsPrefix(stream), Buffer.from(name)]);
 }

@@ -74,6 +74,11 @@ export function deadKey(stream: number, group: number, subject: number, position
   return key;
 }
 
+/** `meta`: a stream's groups, each by its name behind this. */
+export function groupsPrefix(stream: number): Buffer {
+  return Buffer.concat([Buffer.from('group/'), streamKey(stream), Buffer.from('/')]);
+}
+
 /** The first key after all keys that begin with `prefix`; no prefix of ours is all 0xff. */
 export function after(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);

@@ -1,4 +1,5 @@
 import type { Logger } from '#runtime/logging.js';
+import type { Metrics } from '#runtime/metrics.js';
 import { stopSignal } from '#runtime/stop-signal.js';
 import {
   BusFull,
@@ -13,6 +14,7 @@ import {
   type StreamOptions,
   type TailOptions,
 } from '../bus.js';
+import type { BusCopies, CopySource } from './copies/bus-copies.js';
 import { Deletion } from './deletion.js';
 import type { DiskSpace } from './disk-space.js';
 import { groupMetaKey, LmdbGroup } from './group.js';
@@ -20,7 +22,10 @@ import { after, streamKey } from './keys.js';
 import { Revisions } from './key-value.js';
 import { StreamLog } from './stream-log.js';
 import { assertSubject, Subjects } from './subjects.js';
+import { removeGroupRows } from './remove-group.js';
+import { lastTransaction, usedBytes } from './table-pages.js';
 import type { Tables } from './tables.js';
+import { Upkeep } from './upkeep.js';
 import type { Writer } from './writer.js';
 
 const defaultGroup: GroupOptions = { leaseMs: 30_000, maxDeliveries: 5 };
@@ -34,7 +39,12 @@ export interface LmdbBusParts {
   readonly space: DiskSpace;
   readonly streams: Readonly<Record<string, StreamOptions>>;
   readonly idWindow: number;
+  readonly maxKnownIds: number;
+  readonly maxDeadLetterBytes: number;
+  /** Undefined when no copies are kept. */
+  readonly copies: (source: CopySource) => BusCopies | undefined;
   readonly logger: Logger | undefined;
+  readonly metrics: Metrics | undefined;
 }
 
 interface Stream {
@@ -49,13 +59,24 @@ export class LmdbBus implements Bus {
   private readonly subjects: Subjects;
   private readonly revisions: Revisions;
   private readonly deletion: Deletion;
+  private readonly upkeep: Upkeep;
+  private readonly copies: BusCopies | undefined;
+  private readonly declared = new Set<LmdbGroup>();
   private readonly closing = new AbortController();
 
   constructor(private readonly parts: LmdbBusParts) {
     const { tables, writer } = parts;
     this.subjects = new Subjects(tables);
     this.revisions = new Revisions(tables, writer);
-    this.deletion = new Deletion(tables, writer);
+    this.deletion = new Deletion(tables, writer, (stream, row, batch) => {
+      for (const { log } of this.streams.values()) if (log.number === stream) log.dropped(row, batch);
+    });
+    this.upkeep = new Upkeep({ ...parts, logs: () => Array.from(this.streams.values(), ({ log }) => log) });
+    this.copies = parts.copies({
+      transaction: () => lastTransaction(tables),
+      bytes: () => Promise.resolve(usedBytes(tables)),
+      copyTo: (path) => this.copyTo(path),
+    });
   }
 
   async start(): Promise<void> {
@@ -79,6 +100,8 @@ export class LmdbBus implements Bus {
       }
     }
     this.deletion.resume((error) => this.parts.logger?.error({ err: error }, 'could not finish deleting subjects'));
+    this.upkeep.start();
+    this.copies?.start();
   }
 
   async publish(stream: string, messages: readonly OutgoingMessage[]): Promise<readonly PublishResult[]> {
@@ -92,7 +115,7 @@ export class LmdbBus implements Bus {
       bytes += message.body.length + 64;
     }
     if (messages.length === 0) return [];
-    this.parts.space.assertRoom();
+    if (target.log.options.intake === true) this.parts.space.assertRoom();
     try {
       const plan = { bytes };
       const results = await this.parts.writer.write(
@@ -103,10 +126,10 @@ export class LmdbBus implements Bus {
         plan,
       );
       this.parts.space.used(bytes);
-      if (target.log.excess() > 0) this.trim(target);
+      if (target.log.isOverfull()) this.trim(target);
       return results;
     } catch (error) {
-      if (error instanceof BusFull) this.parts.space.full();
+      if (error instanceof BusFull && target.log.options.intake === true) this.parts.space.full();
       throw error;
     }
   }
@@ -130,11 +153,14 @@ export class LmdbBus implements Bus {
     });
     const group = target.groups.get(name);
     if (group === undefined) throw new Error(`group ${name} (${number}) is gone`);
+    this.declared.add(group);
     return group;
   }
 
   groups(): readonly DeclaredGroup[] {
-    return [...this.streams].flatMap(([stream, { groups }]) => Array.from(groups, ([name, group]) => ({ stream, name, group })));
+    return [...this.streams].flatMap(([stream, { groups }]) =>
+      Array.from(groups, ([name, group]) => ({ stream, name, group, atWork: this.declared.has(group) })),
+    );
   }
 
   async *tail(stream: string, options: TailOptions): AsyncGenerator<Message> {
@@ -197,9 +223,27 @@ export class LmdbBus implements Bus {
     this.parts.space.assertRoom();
   }
 
+  copyTo(path: string): Promise<void> {
+    return this.parts.tables.root.backup(path, true);
+  }
+
+  async removeGroup(stream: string, name: string): Promise<boolean> {
+    const target = this.stream(stream);
+    const group = target.groups.get(name);
+    if (group === undefined) return false;
+    if (this.declared.has(group)) throw new RangeError(`group ${name} of ${stream} is at work`);
+    target.groups.delete(name);
+    group.close();
+    const others = [...target.groups.values()];
+    await removeGroupRows({ ...this.parts, log: target.log, number: group.parts.number, name, others });
+    return true;
+  }
+
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return;
     this.closing.abort();
+    await this.copies?.close();
+    await this.upkeep.close();
     for (const { log, groups } of this.streams.values()) {
       for (const group of groups.values()) group.close();
       log.wake.all();
@@ -238,10 +282,7 @@ export class LmdbBus implements Bus {
     if (stream.trimming) return;
     stream.trimming = true;
     const run = async (): Promise<void> => {
-      for (let excess = stream.log.excess(); excess > 0; excess = stream.log.excess()) {
-        const count = Math.min(excess, trimMessages);
-        await this.parts.writer.write((batch) => stream.log.trim(count, batch));
-      }
+      while (stream.log.isOverfull()) await this.parts.writer.write((batch) => stream.log.trim(trimMessages, batch));
     };
     run()
       .catch((error: unknown) => this.parts.logger?.warn({ err: error, stream: stream.log.name }, 'could not trim a stream'))

@@ -19,6 +19,8 @@ export interface Mark {
   ghosts: number;
 }
 
+const defaultKeep = { messages: 10_000, bytes: 64 * 1024 ** 2 };
+
 /** One append-only log: its messages, the index by subject, and the ids that make publishing twice harmless. */
 export class StreamLog {
   readonly marks = new Map<number, Mark>();
@@ -26,6 +28,8 @@ export class StreamLog {
   /** Position of the newest durable message. */
   head: number;
   private readonly plan: { head: number; trim: number };
+  /** Of a `recent` stream: what it holds, durable or about to be. */
+  private readonly kept = { messages: 0, bytes: 0 };
 
   constructor(
     readonly number: number,
@@ -48,6 +52,11 @@ export class StreamLog {
         forgotten: readPosition(value, 16),
         ghosts: value.readUInt32BE(24),
       });
+    }
+    if (options.retention !== 'recent') return;
+    for (const { value } of tables.messages.getRange({ start: prefix, end: after(prefix) })) {
+      this.kept.messages++;
+      this.kept.bytes += value.length;
     }
   }
 
@@ -96,7 +105,9 @@ export class StreamLog {
     const mark = this.mark(subject, batch);
     mark.last = position;
     batch.ids.set(text, position);
-    batch.put(this.tables.messages, messageKey(this.number, position), encodeMessage(timeMs, subject, id, message.body));
+    const encoded = encodeMessage(timeMs, subject, id, message.body);
+    batch.put(this.tables.messages, messageKey(this.number, position), encoded);
+    this.keep(batch, 1, encoded.length);
     batch.put(this.tables.index, indexKey(this.number, subject, position), id);
     const row = Buffer.allocUnsafe(8);
     writePosition(row, position, 0);
@@ -169,42 +180,82 @@ export class StreamLog {
     this.forgetIds(mark, batch);
   }
 
-  /** For `recent` streams: how many messages are more than should be kept, once that is worth a transaction. */
-  excess(): number {
-    if (this.options.retention !== 'recent') return 0;
-    const keep = this.options.maxMessages ?? 10_000;
-    const excess = this.head - this.plan.trim - keep;
-    return excess > Math.max(16, keep / 16) ? excess : 0;
+  /** For `recent` streams: whether there is more than should be kept, by so much that it is worth a transaction. */
+  isOverfull(): boolean {
+    if (this.options.retention !== 'recent') return false;
+    const { messages, bytes } = this.keeps();
+    if (this.kept.messages <= 1) return false;
+    return this.kept.messages > messages + Math.max(16, messages / 16) || this.kept.bytes > bytes + bytes / 16;
   }
 
-  /** Plans the removal of the oldest messages of a `recent` stream, at most `count`. */
-  trim(count: number, batch: Batch): void {
+  /** Plans the removal of what a `recent` stream has too much, the oldest first, at most `limit` messages. The newest stays. */
+  trim(limit: number, batch: Batch): void {
     this.changeHeads(batch);
-    const from = this.plan.trim + 1;
-    const to = Math.min(this.plan.trim + count, this.head);
-    const range = { start: messageKey(this.number, from), end: messageKey(this.number, to + 1) };
-    for (const { key, value } of this.tables.messages.getRange(range)) {
+    const { messages, bytes } = this.keeps();
+    const range = { start: messageKey(this.number, this.plan.trim + 1), end: messageKey(this.number, this.head) };
+    for (const { key, value } of this.tables.messages.getRange({ ...range, limit })) {
+      if (this.kept.messages <= messages && this.kept.bytes <= bytes) return;
+      const position = readPosition(key, 2);
       batch.remove(this.tables.messages, key);
+      this.keep(batch, -1, -value.length);
+      this.plan.trim = position;
       const subject = subjectOf(value);
       if (this.subjects.name(subject) === undefined) continue;
       const mark = this.mark(subject, batch);
-      mark.erased = readPosition(key, 2);
+      mark.erased = position;
       mark.ghosts++;
       this.forgetIds(mark, batch);
     }
-    this.plan.trim = to;
+  }
+
+  /** A message of a deleted subject goes. */
+  dropped(row: Buffer, batch: Batch): void {
+    this.keep(batch, -1, -row.length);
+  }
+
+  /** Ids that are known although their message is gone, of all subjects together. */
+  ghosts(): number {
+    let ghosts = 0;
+    for (const mark of this.marks.values()) ghosts += mark.ghosts;
+    return ghosts;
+  }
+
+  /** Plans to forget ids beyond `keep`, those of the subjects first that have been silent for the longest; at most `limit`. */
+  forgetOldest(keep: number, limit: number, batch: Batch): void {
+    let excess = Math.min(this.ghosts() - keep, limit);
+    for (const { subject } of [...this.marks.values()].sort((a, b) => a.last - b.last)) {
+      if (excess <= 0) return;
+      const mark = this.mark(subject, batch);
+      const before = mark.ghosts;
+      this.forget(mark, Math.min(before, excess), batch);
+      excess -= before - mark.ghosts;
+    }
+  }
+
+  private keeps(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.options.maxMessages ?? defaultKeep.messages, bytes: this.options.maxBytes ?? defaultKeep.bytes };
+  }
+
+  private keep(batch: Batch, messages: number, bytes: number): void {
+    if (this.options.retention !== 'recent') return;
+    batch.change(this.kept, () => undefined);
+    this.kept.messages += messages;
+    this.kept.bytes += bytes;
   }
 
   private forgetIds(mark: Mark, batch: Batch): void {
     const excess = mark.ghosts - this.idWindow;
     // A quarter of the window at a time, so that not every commit starts a range.
-    if (excess <= this.idWindow / 4) return;
+    if (excess > this.idWindow / 4) this.forget(mark, excess, batch);
+  }
+
+  private forget(mark: Mark, count: number, batch: Batch): void {
     const { subject } = mark;
     const range = {
       start: indexKey(this.number, subject, mark.forgotten + 1),
       end: indexKey(this.number, subject, mark.erased + 1),
     };
-    for (const { key, value } of this.tables.index.getRange({ ...range, limit: excess })) {
+    for (const { key, value } of this.tables.index.getRange({ ...range, limit: count })) {
       const id = idKey(this.number, subject, value);
       batch.remove(this.tables.index, key);
       batch.remove(this.tables.ids, id);

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { nativeCalls } from '../native-calls.js';
 
 /**
@@ -14,14 +13,4 @@ export function dieWithParent(): void {
   prctl(setDeathSignal, sigkill, 0, 0, 0);
   // It may have gone before the wish was made.
   if (!process.connected) process.exit(0);
-}
-
-/** When the machine runs out of memory, Linux ends this process before any other: its parent starts a new one. */
-export function offerToOutOfMemory(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    writeFileSync('/proc/self/oom_score_adj', '1000');
-  } catch {
-    // A system that hides it decides by itself.
-  }
 }

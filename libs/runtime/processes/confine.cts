@@ -26,10 +26,13 @@ const rightsOfAbi = [0, 13, 14, 15, 15, 16, 16, 16];
 const tcpSince = 4;
 const scopesSince = 6;
 const noNewPrivileges = 38;
+const stackBytes = 8 * 2 ** 20;
 const pathOnly = 0o10000000 | 0o2000000; // O_PATH | O_CLOEXEC
 
 function confine(reach: Reach): Outcome {
   if (process.platform !== 'linux') return { kind: 'none', reason: `${process.platform} has no Landlock` };
+  // The setting of `native-calls.ts`, which can be made only before the first library is loaded: here.
+  koffi.config({ sync_stack_size: stackBytes });
   const libc = koffi.load(null);
   const call = libc.func('long syscall(long, uintptr_t, void *, unsigned long, unsigned long)');
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');

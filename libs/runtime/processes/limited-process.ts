@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Logger } from '../logging.js';
 import { confineFile, type Reach } from './reach.js';
@@ -28,6 +28,8 @@ export interface LimitedProcessOptions {
   readonly memoryBytes: number;
   /** 0 as everybody, 19 lowest. */
   readonly niceness: number;
+  /** When the machine runs out of memory, Linux ends this process before any other. */
+  readonly firstToGo?: boolean;
   readonly logger: Logger;
   readonly onMessage?: (message: unknown) => void;
 }
@@ -74,6 +76,7 @@ export class LimitedProcess {
     });
     if (this.child.pid === undefined) return;
     lowerPriority(this.child.pid, options.niceness);
+    if (options.firstToGo === true) offerToOutOfMemory(this.child.pid);
     this.watch = setInterval(() => this.look(), watchEveryMs);
     this.watch.unref();
   }
@@ -127,6 +130,14 @@ function lowerPriority(pid: number, niceness: number): void {
     if (niceness > 0) setPriority(pid, Math.min(niceness, constants.priority.PRIORITY_LOW));
   } catch {
     // It has ended already, or the system has no priorities.
+  }
+}
+
+function offerToOutOfMemory(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // It has ended already, or the system decides by itself.
   }
 }
 

@@ -1,7 +1,7 @@
 import { foreignSettings, foreignSlots, type EngineLimits } from './options.js';
 
 /** On whose behalf a statement runs. A client says it as its user. */
-export const classNames = ['writer', 'page', 'gate', 'foreign'] as const;
+export const classNames = ['writer', 'eraser', 'page', 'gate', 'foreign'] as const;
 export type ClassName = (typeof classNames)[number];
 
 /** What statements of one class may take; each class has slots of its own, so that none waits for another. */
@@ -23,7 +23,9 @@ export function statementClasses(limits: EngineLimits): Readonly<Record<ClassNam
   ];
   return {
     writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
-    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'readonly = 1'] },
+    // One core at most, so that those who write and read notice little of it.
+    eraser: { slots: 1, maxWaiting: 1000, bounds: ['max_threads = 1'] },
+    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'allow_ddl = 0', 'readonly = 2'] },
     gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
     foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
   };

@@ -4,16 +4,17 @@ import { database } from '../database.js';
 import { foreignSettings, type EngineOptions } from './options.js';
 
 /**
- * Rights that the engine itself enforces: no source, no engine of tables beyond the one in use, no dictionary, no function.
+ * Rights that the engine itself enforces: no source, no engine of tables beyond those in use, no dictionary, no function.
  * Tables of `system` are open to everybody here, whatever is granted; which of them are shown is for the gate.
  */
 const grants = [
   `SELECT, INSERT, ALTER TABLE, ALTER VIEW, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SHOW, CHECK ON ${database}.*`,
   `CREATE DATABASE ON ${database}.*`,
   'TABLE ENGINE ON ReplacingMergeTree',
+  'TABLE ENGINE ON AggregatingMergeTree',
+  // So that clients may stand in them; their tables can be read from elsewhere too.
+  ...['system', 'information_schema', 'INFORMATION_SCHEMA'].map((name) => `SELECT, SHOW ON ${name}.*`),
   'KILL QUERY ON *.*',
-  // Clients name `system` as their database, which is a right of its own.
-  'SHOW DATABASES ON system.*',
 ];
 
 /** Writes what chDB reads when it is opened; the answer is the path to give it. */

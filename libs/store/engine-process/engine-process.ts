@@ -11,7 +11,7 @@ import { describeConfinement, programFiles, type Confinement } from '#runtime/pr
 import { backoffMs, sleep } from '#runtime/retry.js';
 import { threadsOfPool } from './classes.js';
 import { writeConfiguration } from './configuration.js';
-import { socketName, type EngineLimits, type EngineMessage, type EngineOptions } from './options.js';
+import { closeMessage, socketName, type EngineLimits, type EngineMessage, type EngineOptions } from './options.js';
 
 export interface EngineProcessOptions {
   /** Data folder of the database; the process has it alone. */
@@ -31,6 +31,8 @@ const restartDelays = { firstDelayMs: 100, maxDelayMs: 5000 };
 const healthyAfterMs = 30_000;
 /** The process of a service that was killed a moment ago may still hold the folder. */
 const firstStartWithinMs = 10_000;
+/** A large database takes a while to open; longer than this, it never will. */
+const maxStartMs = 10 * 60_000;
 const lookEveryMs = 3000;
 /** An engine whose own loop does not answer for so long is of no use to anybody. */
 const maxSilenceMs = 30_000;
@@ -85,9 +87,17 @@ export class EngineProcess {
 
   async close(): Promise<void> {
     this.stopping.abort();
-    await this.child?.stop('the service ends', graceMs);
+    await this.end();
     await this.supervision;
     this.clear();
+  }
+
+  private async end(): Promise<void> {
+    const { child } = this;
+    if (child?.send(closeMessage) !== true) return;
+    const force = setTimeout(() => void child.stop('it did not close in time', 0), graceMs);
+    await child.end;
+    clearTimeout(force);
   }
 
   /** Undefined when it is ready, otherwise why it is not. */
@@ -112,7 +122,9 @@ export class EngineProcess {
       onMessage: (message) => hear(message as EngineMessage),
     });
     this.child = child;
+    const late = setTimeout(() => void child.stop(`it was not ready after ${maxStartMs / 60_000} minutes`, 0), maxStartMs);
     const message = await Promise.race([heard, child.end]);
+    clearTimeout(late);
     if (message.kind === 'ready') {
       this.lastEnd = undefined;
       if (this.confinement === undefined) this.tellConfinement(message.confinement);
@@ -143,7 +155,7 @@ export class EngineProcess {
       await sleep(delayMs, signal);
       if (!signal.aborted) await this.launch();
       // Closing may have found no process to stop.
-      if (signal.aborted) await this.child?.stop('the service ends');
+      if (signal.aborted) await this.end();
     }
   }
 

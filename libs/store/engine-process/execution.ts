@@ -9,6 +9,9 @@ import type { Statement } from './statement.js';
 
 /** A statement that was told to stop is told again until it does. */
 const killEveryMs = 250;
+/** Parameters make it longer than the engine reads unless it is told to. */
+const maxPreludeLength = 100_000;
+const longestStatement = 64 * 1024 ** 2;
 
 /**
  * The engine in this process. Every statement has a connection of its own, which costs a millisecond: settings, parameters,
@@ -48,7 +51,9 @@ export class Engine {
     let session: Session | undefined;
     try {
       session = this.connect();
-      await session.queryAsync(this.prelude(statement, mark));
+      const prelude = this.prelude(statement, mark);
+      if (prelude.length > maxPreludeLength) await session.queryAsync(`SET max_query_size = ${longestStatement}`);
+      await session.queryAsync(prelude);
       const format = { format: statement.format };
       if (statement.inParts) {
         for await (const chunk of session.queryStream(statement.sql, { ...format, signal })) yield chunk.raw();

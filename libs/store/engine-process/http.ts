@@ -7,7 +7,8 @@ import { readStatement } from './statement.js';
 
 /** Longer than clients keep a connection that nobody uses, so that none is closed under a request. */
 const keepAliveMs = 120_000;
-const maxHeaderBytes = 1024 ** 2;
+/** Parameters come in the address. */
+const maxHeaderBytes = 16 * 1024 ** 2;
 
 /** ClickHouse's HTTP interface, as much of it as the official client speaks. */
 export function createEngineServer(engine: Engine): Server {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { dieWithParent } from '#runtime/processes/child-side.js';
 import { ownConfinement } from '#runtime/processes/reach.js';
-import type { EngineMessage, EngineOptions } from './options.js';
+import { closeMessage, type EngineMessage, type EngineOptions } from './options.js';
 
 dieWithParent();
 
@@ -22,7 +22,12 @@ try {
   await once(server, 'listening');
   const ready: EngineMessage = { kind: 'ready', version, confinement: ownConfinement() };
   process.send?.(ready);
-  process.once('SIGTERM', () => {
+  // A Ctrl-C reaches everybody in the terminal, and a manager of services may end all at once: what the service has yet to
+  // write when it stops, it writes here.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+  process.on('message', (message) => {
+    if (message !== closeMessage) return;
     // What runs may end; nothing new comes.
     server.close();
     server.closeIdleConnections();

@@ -17,6 +17,9 @@ export interface EngineLimits {
   readonly threads: number;
 }
 
+/** What it is told when the service ends. */
+export const closeMessage = 'close';
+
 /** What it says by message. */
 export type EngineMessage =
   | { readonly kind: 'ready'; readonly version: string; readonly confinement: Confinement }

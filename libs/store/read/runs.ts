@@ -1,17 +1,22 @@
 import type { Reader } from '../clickhouse-client.js';
 import type { RunRow } from '../rows.js';
+import type { RunFilter } from '../store.js';
 
 const columns = `run, name, project, framework, attempt, status, stage, stage_detail, step, planned_steps,
   toUnixTimestamp64Milli(created), toUnixTimestamp64Milli(seen), optimizer, loss, batch_size, tags, version`;
 
 /** Newest first. */
-export async function readRuns(
-  reader: Reader,
-  filter: { readonly project?: string; readonly limit?: number } = {},
-): Promise<readonly RunRow[]> {
-  const where = filter.project === undefined ? '' : 'WHERE project = {project:String}';
+export async function readRuns(reader: Reader, filter: RunFilter = {}): Promise<readonly RunRow[]> {
+  const { project, after } = filter;
+  const conditions = [
+    ...(project === undefined ? [] : ['project = {project:String}']),
+    ...(after === undefined ? [] : [`(created, run) < (fromUnixTimestamp64Milli({createdMs:Int64}, 'UTC'), {run:String})`]),
+  ];
+  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const rows = await reader.rows(`SELECT ${columns} FROM runs ${where} ORDER BY created DESC, run DESC LIMIT {limit:UInt64}`, {
-    project: filter.project ?? '',
+    project: project ?? '',
+    createdMs: after?.createdMs ?? 0,
+    run: after?.run ?? '',
     limit: filter.limit ?? 1000,
   });
   return rows.map(toRun);

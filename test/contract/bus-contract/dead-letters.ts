@@ -26,6 +26,7 @@ export function deadLetters(fixture: BusFixture): void {
       await finish(group, 'newest');
       expect(await group.retryDeadLetter({ subject: 'a', position })).toBe(true);
       expect([await group.deadLetterCount(), await group.deadLetters()]).toEqual([0, []]);
+      expect((await group.depth()).messages).toBe(1);
       const lease = await take(group);
       expect([ids(lease), lease.messages[0]!.position, text(lease.messages[0]!.body)]).toEqual([['1'], position, 'a:1']);
       expect(text(lease.state!)).toBe('newest');
@@ -34,6 +35,7 @@ export function deadLetters(fixture: BusFixture): void {
       expect(await group.take({ maxMessages: 9, maxBytes: 1e6, waitMs: 50 })).toBeUndefined();
       expect(await other.take({ maxMessages: 9, maxBytes: 1e6, waitMs: 50 })).toBeUndefined();
       expect(text((await group.state('a'))!)).toBe('after');
+      expect((await group.depth()).messages).toBe(0);
       await publish('a', ['4']);
       expect(ids(await take(group))).toEqual(['4']);
       await reopen();

@@ -62,7 +62,12 @@ export function alertsFixture(): AlertsFixture {
   );
 
   async function start(options: Partial<AlertsOptions> = {}): Promise<Alerts> {
-    const config = { alertsAllowPrivate: true, host: '127.0.0.1', ports: { grpc: 1, http: 7580, clickhouse: 1 } };
+    const config = {
+      alertsAllowPrivate: true,
+      host: '127.0.0.1',
+      publicUrl: undefined,
+      ports: { grpc: 1, http: 7580, clickhouse: 1 },
+    };
     metrics = new Metrics();
     const made = createAlerts({ bus, config, logger, metrics, clock, ...options });
     await made.start();

@@ -32,8 +32,9 @@ export interface SeriesRequest {
 export class Api {
   constructor(private readonly base = '') {}
 
-  runs(): Promise<RunsAnswer> {
-    return this.get('/api/runs?limit=500');
+  /** A page of the list; `after` is the `next` of the one before. */
+  runs(after?: string): Promise<RunsAnswer> {
+    return this.get(`/api/runs?limit=500${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`);
   }
   run(run: string): Promise<RunAnswer> {
     return this.get(runPath(run));

@@ -8,6 +8,7 @@ export class RunsWatch {
   private readonly subscription: Subscription;
   private current = new RunsModel();
   private loading = new AbortController();
+  private asking = false;
 
   constructor(
     socket: LiveSocket,
@@ -37,7 +38,21 @@ export class RunsWatch {
     const model = (this.current = new RunsModel());
     const answer = await patiently(() => this.api.runs(), signal).catch(() => undefined);
     if (answer === undefined || signal.aborted) return;
-    model.merge(answer.runs);
+    model.merge(answer.runs, answer.next);
     this.handlers.model(model);
+  }
+
+  /** Older runs, when there are any. */
+  async more(): Promise<void> {
+    const { current, loading } = this;
+    const { next } = current;
+    if (next === undefined || this.asking) return;
+    this.asking = true;
+    try {
+      const answer = await patiently(() => this.api.runs(next), loading.signal).catch(() => undefined);
+      if (answer !== undefined && !loading.signal.aborted) current.merge(answer.runs, answer.next);
+    } finally {
+      this.asking = false;
+    }
   }
 }

@@ -7,6 +7,8 @@ export class RunsModel {
   private readonly live = new Set<string>();
   private readonly gone = new Set<string>();
   onChange: () => void = () => undefined;
+  /** Where the next page begins; undefined when all are here. */
+  next: string | undefined;
 
   get runs(): readonly RunBody[] {
     return [...this.rows.values()].sort((a, b) => b.createdMs - a.createdMs || (a.run < b.run ? 1 : -1));
@@ -25,7 +27,8 @@ export class RunsModel {
   }
 
   /** What the live stream said is at least as new. */
-  merge(runs: readonly RunBody[]): void {
+  merge(runs: readonly RunBody[], next?: string): void {
+    this.next = next;
     for (const run of runs) if (!this.live.has(run.run) && !this.gone.has(run.run)) this.rows.set(run.run, run);
     this.onChange();
   }

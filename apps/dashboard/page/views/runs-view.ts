@@ -34,6 +34,11 @@ export class RunsView implements View {
   private readonly deadLetters: DeadLettersPanel;
   private readonly rows = new Map<string, Row>();
   private readonly list = h('div', { class: 'runs', role: 'list' });
+  private readonly more = h(
+    'button',
+    { class: 'tool more-runs', type: 'button', onclick: () => void this.watch.more() },
+    'Older runs',
+  );
   private readonly count = h('span', { class: 'muted', role: 'status' });
   private readonly filter: HTMLInputElement;
   private readonly body = h('div', { class: 'runs-body' }, h('p', { class: 'loading' }, 'Looking for runs…'));
@@ -112,7 +117,8 @@ export class RunsView implements View {
       return;
     }
     this.filter.hidden = false;
-    if (this.list.parentElement !== this.body) fill(this.body, columnHeads(), this.list);
+    if (this.list.parentElement !== this.body) fill(this.body, columnHeads(), this.list, this.more);
+    this.more.hidden = this.model.next === undefined;
     const shown = all.filter((run) => matches(run, this.filter.value));
     const running = all.filter((run) => run.status === 'running').length;
     setText(this.count, `${shown.length === all.length ? all.length : `${shown.length} of ${all.length}`} · ${running} running`);
