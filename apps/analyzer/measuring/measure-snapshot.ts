@@ -49,7 +49,7 @@ export async function measureSnapshot(
   if (result.tracker === undefined) return told({ result, trackerBlob: '' });
   const tracker = { blob: `runs/${run}/tracker/${position}`, bytes: result.tracker };
   if (tracker.bytes.byteLength <= trackers.maxSavedBytes) {
-    await outlast('tracker', () => saveTracker(tools, tracker), signal, logger);
+    await outlast('tracker', () => saveTracker(tools, run, tracker), signal, logger);
   }
   trackers.keep(run, tracker);
   return told({ result, trackerBlob: tracker.blob });
@@ -78,7 +78,8 @@ async function jobOf(
 }
 
 async function saveTracker(
-  { blobs, logger }: Pick<MeasuringTools, 'blobs' | 'logger'>,
+  { blobs, logger }: MeasuringTools,
+  run: string,
   { blob, bytes }: { readonly blob: string; readonly bytes: Uint8Array },
 ): Promise<void> {
   try {
@@ -86,7 +87,10 @@ async function saveTracker(
   } catch (error) {
     if (error instanceof StorageFull) {
       // It only spares the next measurement after a restart some work; the queue must not wait for it.
-      logger.warn({ err: error, blob }, 'no room to save the tracker: after a restart its run is measured from a cold start');
+      logger.warn(
+        { err: error, run, blob },
+        'no room to save the tracker: after a restart the run is measured from a cold start',
+      );
       return;
     }
     // What an interrupted try left differed; it is forgotten now.
