@@ -7,7 +7,17 @@ export function filesWith(folder: string, text: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((name) => name.includes(text) || readFileSync(name).includes(text));
+    .filter((name) => name.includes(text) || holds(name, text));
+}
+
+function holds(file: string, text: string): boolean {
+  try {
+    return readFileSync(file).includes(text);
+  } catch (error) {
+    // Removed since the folder was read.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** Entries of the bus in which a text stands: messages, states, keys, whatever it keeps. */
