@@ -99,7 +99,7 @@ const makeEye: Maker = (_builder, node) => {
 /** The places of what is not zero, one row for each axis. */
 const makeNonZero: Maker = (_builder, node) => {
   const { shape, data } = knownInput(node, 0);
-  roomFor(node.work, shape, STEPS_PER_ELEMENT * (1 + shape.length));
+  roomFor(node.work, shape, 8 * STEPS_PER_ELEMENT * (1 + shape.length));
   const places: number[] = [];
   for (const [i, x] of data.entries()) if (x !== 0) places.push(i);
   const strides = stridesOf(shape);
