@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Logger } from '#runtime/logging.js';
 import { ArtifactReferences } from '#bus/artifact-references.js';
 import { RunKeepers } from '#bus/run-keepers.js';
+import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';

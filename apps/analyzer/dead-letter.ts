@@ -38,7 +38,9 @@ export async function tellDeadLetter(parts: DeadLetterParts, group: string, mess
 async function findingOf(bus: Bus, group: string, message: Message, reason: string): Promise<FindingBody> {
   const { subject: run, position, id, timeMs } = message;
   const memory = await memoryOf(bus, run);
-  const { attempt = memory?.attempt ?? 1, step = memory?.step ?? 0 } = placeOf(message);
+  const place = placeOf(message);
+  const { attempt = memory?.attempt ?? 1, step = memory?.step ?? 0 } = place;
+  const what = place.step === undefined ? 'A message' : `A record at step ${place.step}`;
   const short = reason.length > maxReasonCharacters ? `${reason.slice(0, maxReasonCharacters)}…` : reason;
   const letter = `records/${group}/${run}/${position}`;
   return {
@@ -53,7 +55,7 @@ async function findingOf(bus: Bus, group: string, message: Message, reason: stri
     severity: 'warning',
     evidence: { letter, record: id, reason: short },
     text:
-      `A record at step ${step} was set aside by the ${group}, ${losses[group] ?? 'it was not worked on'}: ${short}. ` +
+      `${what} was set aside by the ${group}, ${losses[group] ?? 'it was not worked on'}: ${short}. ` +
       `It is kept: 'stagewatch dead-letters show ${letter}' shows it, retry tries it again, drop forgets it.`,
     timeMs,
     runName: memory?.attached.name ?? '',

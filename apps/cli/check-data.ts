@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { checkBlobs, openFileBlobs } from '#blobs/index.js';
 import { describeFile } from '#bus/index.js';
 import { dataPaths } from './data-paths.js';

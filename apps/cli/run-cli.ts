@@ -4,6 +4,7 @@ import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { findingsCommand } from './commands/findings.js';
+import { groupsCommand } from './commands/groups.js';
 import { judgeCommand } from './commands/judge.js';
 import { measureCommand } from './commands/measure.js';
 import { restoreCommand } from './commands/restore.js';
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   findingsCommand,
   sqlCommand,
   deadLettersCommand,
+  groupsCommand,
   deleteCommand,
   backupCommand,
   restoreCommand,

@@ -194,6 +194,10 @@ describe('what bad input gets', () => {
     ['a path as instance id', () => ({ instanceId: '../x' }), { code: 'NAME_INVALID', field: 'instance_id' }],
     ['a long instance id', () => ({ instanceId: 'x'.repeat(65) }), { code: 'NAME_TOO_LONG', expected: 'at most 64 characters' }],
     ['no name', () => ({ name: '' }), { code: 'NAME_INVALID', field: 'name' }],
+    ['a name of white space', () => ({ name: ' \u00a0' }), { code: 'NAME_INVALID', field: 'name' }],
+    ['a name that takes no room', () => ({ name: '\u200b\u2060' }), { code: 'NAME_INVALID', field: 'name' }],
+    ['a name that turns its direction', () => ({ name: 'run\u202egnp' }), { code: 'NAME_INVALID', field: 'name' }],
+    ['a project of white space', () => ({ project: '  ' }), { code: 'NAME_INVALID', field: 'project' }],
     ['a long name', () => ({ name: 'x'.repeat(201) }), { code: 'NAME_TOO_LONG', field: 'name', expected: 'at most 200 bytes' }],
     ['a long tag', () => ({ tags: { a: 'x'.repeat(201) } }), { code: 'NAME_TOO_LONG', field: 'tags["a"]' }],
     [

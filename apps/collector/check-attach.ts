@@ -5,7 +5,7 @@ import { checkKey, checkName, checkText, refuse, textLimits } from './checks.js'
 export function checkAttach(request: AttachRunRequest): void {
   checkKey(request.instanceId, 'instance_id');
   checkName(request.name, 'name');
-  checkText(request.project, 'project');
+  if (request.project !== '') checkName(request.project, 'project');
   checkText(request.framework, 'framework');
   checkText(request.optimizer?.name ?? '', 'optimizer.name');
   const tags = Object.entries(request.tags);

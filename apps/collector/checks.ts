@@ -1,3 +1,4 @@
+import { faultOfName, faultOfText } from '#runtime/plain-text.js';
 import { StagewatchError, type ErrorCode, type ErrorDetail } from '#runtime/errors.js';
 
 /** Limits of texts that this room itself sets; those that an operator may change are in the configuration. */
@@ -16,8 +17,6 @@ export function refuse(code: ErrorCode, message: string, detail: ErrorDetail = {
 
 /** Ids and keys that become parts of names: never a dot, a slash or a space. */
 const keyPattern = /^[A-Za-z0-9_-]+$/;
-// oxlint-disable-next-line no-control-regex -- what must not be in a name is what this is for
-const controls = /[\u0000-\u001f\u007f]/;
 
 export function checkKey(value: string, field: string): void {
   if (value.length > textLimits.keyLength) {
@@ -42,16 +41,17 @@ export function checkText(value: string, field: string, maxBytes: number = textL
   if (value.length > maxBytes || Buffer.byteLength(value) > maxBytes) {
     refuse('NAME_TOO_LONG', `${field} is too long`, { field, value: value.slice(0, 80), expected: `at most ${maxBytes} bytes` });
   }
-  if (controls.test(value)) {
-    refuse('NAME_INVALID', `${field} has control characters`, {
-      field,
-      value: JSON.stringify(value),
-      expected: 'text without control characters',
-    });
+  const expected = faultOfText(value);
+  if (expected !== undefined) {
+    refuse('NAME_INVALID', `${field} has control characters`, { field, value: JSON.stringify(value), expected });
   }
 }
 
 export function checkName(value: string, field: string, maxBytes: number = textLimits.nameBytes): void {
   if (value === '') refuse('NAME_INVALID', `${field} is empty`, { field, value, expected: 'a name' });
   checkText(value, field, maxBytes);
+  const expected = faultOfName(value);
+  if (expected !== undefined) {
+    refuse('NAME_INVALID', `${field} shows nothing`, { field, value: JSON.stringify(value), expected });
+  }
 }

@@ -15,7 +15,7 @@ import { CollectorTransport } from './transport.js';
 export interface CollectorOptions {
   readonly bus: Bus;
   readonly blobs: Blobs;
-  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'lostAfterMs' | 'token' | 'publicUrl'>;
+  readonly config: Pick<Config, 'host' | 'ports' | 'limits' | 'graphs' | 'lostAfterMs' | 'token' | 'publicUrl'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Where people look at a run; by default the public address, or a page on the HTTP port of the host that can be reached. */

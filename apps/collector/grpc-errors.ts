@@ -1,7 +1,6 @@
 import { Metadata, status, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { BlobMissing, ChecksumMismatch, OffsetMismatch, StorageFull, UploadSuperseded } from '#blobs/blobs.js';
 import { BusFull } from '#bus/bus.js';
-import { GraphError } from '#graph/errors.js';
 import { errorBody, errorCodes, StagewatchError, type ErrorBody, type ErrorDetail } from '#runtime/errors.js';
 import { MalformedMessage } from '#wire/codec.js';
 import { errorMetadataKey } from '#wire/status.js';
@@ -31,14 +30,6 @@ export function translate(error: unknown): unknown {
     new StagewatchError(code, message, detail, error);
   if (error instanceof BusFull || error instanceof StorageFull || isDiskFull(error)) {
     return as('STORAGE_FULL', 'the data folder has no room', { retryAfterMs: storageRetryMs });
-  }
-  if (error instanceof GraphError) {
-    const { field, value, expected } = error;
-    return as(error.code, error.message, {
-      ...(field === undefined ? {} : { field }),
-      ...(value === undefined ? {} : { value }),
-      ...(expected === undefined ? {} : { expected }),
-    });
   }
   if (error instanceof MalformedMessage) return as('MALFORMED_MESSAGE', error.message);
   if (error instanceof ChecksumMismatch) return as('CHECKSUM_MISMATCH', error.message, { field: 'end.crc32' });

@@ -25,6 +25,8 @@ export class Identity {
   readonly key: string;
   /** Monotonic, of the last sign of life. */
   seenMs: number;
+  /** Monotonic, of the last time that somebody asked for this writer. */
+  usedMs: number;
   /** The stream that is open now. */
   session: { supersede(): Promise<void>; send(control: object): void; fail(error: unknown): void } | undefined;
   /** A later attempt has begun: silence means nothing any more. */
@@ -39,6 +41,7 @@ export class Identity {
   ) {
     this.key = placeKey(place);
     this.seenMs = nowMs;
+    this.usedMs = nowMs;
   }
 
   touch(nowMs: number): void {

@@ -22,6 +22,7 @@ import { ControlForwarder } from './control-forwarder.js';
 import { creditBytes } from './credit.js';
 import { toStatus, translate } from './grpc-errors.js';
 import { GroupPublisher } from './group-publisher.js';
+import { GraphLooker } from './graph-look/graph-looker.js';
 import type { Identity } from './identity.js';
 import { messagesOf } from './messages-of.js';
 import { ModelDoor } from './model-door.js';
@@ -34,7 +35,7 @@ import { UploadSession, type UploadCall } from './upload-session.js';
 export interface IngestOptions {
   readonly bus: Bus;
   readonly blobs: Blobs;
-  readonly config: Pick<Config, 'limits' | 'lostAfterMs'>;
+  readonly config: Pick<Config, 'limits' | 'graphs' | 'lostAfterMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly pageUrl: PageUrl;
@@ -54,6 +55,7 @@ export class IngestService {
   private readonly publisher: GroupPublisher;
   private readonly presence: Presence;
   private readonly controls: ControlForwarder;
+  private readonly looker: GraphLooker;
   private readonly models: ModelDoor;
   private readonly hashes: ArtifactHashes;
   private readonly guard = new RunGuard();
@@ -83,7 +85,8 @@ export class IngestService {
     this.references = new ArtifactReferences(bus);
     this.keepers = new RunKeepers(bus);
     const { registry, guard, references } = this;
-    this.models = new ModelDoor({ registry, bus, blobs, guard, references });
+    this.looker = new GraphLooker({ limits: config.graphs, logger, metrics: options.metrics });
+    this.models = new ModelDoor({ registry, bus, blobs, guard, references, looker: this.looker });
     this.hashes = new ArtifactHashes(blobs);
   }
 
@@ -98,6 +101,7 @@ export class IngestService {
     this.closing = true;
     await this.controls.close();
     for (const end of this.calls.values()) end(unavailable());
+    await this.looker.close();
     await Promise.all(this.running);
     await this.publisher.close();
     await this.presence.close();

@@ -7,13 +7,13 @@ import { codec, type Input } from '#wire/codec.js';
 import { encodeEnvelope } from '#wire/envelope.js';
 import type { DescribeModelRequest, DescribeModelResponse, ModelDescription } from '#wire/generated/messages.js';
 import { checkName, checkText, refuse, textLimits } from './checks.js';
-import { checkModel } from './graph-check.js';
-import type { RangeReader } from './npz-header.js';
+import type { GraphLooker } from './graph-look/graph-looker.js';
+import type { ModelFiles } from './graph-look/messages.js';
 import type { RunGuard } from './run-guard.js';
 import type { RunRegistry } from './run-registry.js';
 import { artifactName } from './upload-names.js';
 
-/** A larger graph file is not read into memory. */
+/** A larger graph file is not looked at. */
 const maxGraphBytes = 512 * 1024 * 1024;
 
 export interface ModelDoorParts {
@@ -22,6 +22,7 @@ export interface ModelDoorParts {
   readonly blobs: Blobs;
   readonly guard: RunGuard;
   readonly references: ArtifactReferences;
+  readonly looker: GraphLooker;
 }
 
 /** Takes the description of a network, after looking at it as closely as the analyzer will. */
@@ -38,7 +39,7 @@ export class ModelDoor {
   }
 
   private async describeInside(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
-    const { registry, bus, references } = this.parts;
+    const { registry, bus, looker, references } = this.parts;
     const identity = await registry.authorizeInstance(request);
     const { model } = request;
     if (model === null) refuse('INVALID_ARGUMENT', 'the description is missing', { field: 'model' });
@@ -48,11 +49,7 @@ export class ModelDoor {
     const missingDigests = await this.missing(model);
     if (missingDigests.length > 0) return { missingDigests };
     const { runId } = identity.place;
-    const checked = await checkModel(model, await registry.lossOf(runId), {
-      graph: await this.graph(model.graphDigest),
-      train: (await this.reader(model.train!.digest))!,
-      val: hasSet(model.val) ? await this.reader(model.val!.digest) : undefined,
-    });
+    const checked = await looker.look(model, await registry.lossOf(runId), await this.files(model));
     const digest = createHash('sha256').update(codec('ModelDescription').encode(model)).digest('hex');
     const body = encodeEnvelope({ ...identity.place, receivedTimeMs: Date.now(), model });
     await bus.publish('records', [{ subject: runId, id: `model.${identity.place.attempt}.${digest}`, body }]);
@@ -67,10 +64,9 @@ export class ModelDoor {
     return missing;
   }
 
-  private async graph(digest: string): Promise<Buffer> {
+  private async files({ graphDigest, train, val }: ModelDescription): Promise<ModelFiles> {
     const { blobs } = this.parts;
-    const name = artifactName(digest);
-    const bytes = (await blobs.stat(name))?.bytes ?? 0;
+    const bytes = (await blobs.stat(artifactName(graphDigest)))?.bytes ?? 0;
     if (bytes > maxGraphBytes) {
       refuse('UNSUPPORTED_MODEL', 'the model file is too large', {
         field: 'model.graph_digest',
@@ -78,15 +74,19 @@ export class ModelDoor {
         expected: `at most ${maxGraphBytes}; export it without its weights`,
       });
     }
-    return blobs.read(name);
+    const file = (digest: string): string => pathOf(blobs, artifactName(digest));
+    return {
+      graph: file(graphDigest),
+      train: file(train!.digest),
+      val: hasSet(val) ? file(val!.digest) : undefined,
+    };
   }
+}
 
-  private async reader(digest: string): Promise<RangeReader | undefined> {
-    const { blobs } = this.parts;
-    const name = artifactName(digest);
-    const known = await blobs.stat(name);
-    return known && { bytes: known.bytes, read: (offset, bytes) => blobs.read(name, { offset, bytes }) };
-  }
+function pathOf(blobs: Blobs, name: string): string {
+  const path = blobs.path(name);
+  if (path === undefined) throw new Error(`the blob ${name} is no file of this machine, and models are read from files`);
+  return path;
 }
 
 const hasSet = (set: { readonly digest: string } | null): boolean => set !== null && set.digest !== '';

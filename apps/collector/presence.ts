@@ -65,8 +65,9 @@ export class Presence {
     const { registry, lostAfterMs, now } = this.options;
     for (const identity of await registry.all()) {
       const silentMs = now() - Math.max(identity.seenMs, this.stalls.lastEndMs());
-      if (identity.state.ended) registry.release(identity);
-      else if (!identity.outdated && !identity.state.lost && silentMs > lostAfterMs) await this.change(identity, true, silentMs);
+      const { ended, lost } = identity.state;
+      if (ended || lost || identity.outdated) registry.release(identity);
+      else if (silentMs > lostAfterMs) await this.change(identity, true, silentMs);
     }
   }
 

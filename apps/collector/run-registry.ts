@@ -30,6 +30,9 @@ export interface RegistryOptions {
   readonly now: () => number;
 }
 
+/** A writer that nobody has asked for so long may leave the memory. */
+const unusedMs = 60_000;
+
 /** Who may write where. Everything here is durable before it is answered. */
 export class RunRegistry {
   private readonly runs: KeyValue;
@@ -171,15 +174,27 @@ export class RunRegistry {
     return (await read<RunState>(this.runs, runId))?.loss ?? null;
   }
 
-  private identity(place: Place): Promise<Identity | undefined> {
+  private async identity(place: Place): Promise<Identity | undefined> {
+    const identity = await this.identityOf(place);
+    if (identity !== undefined) identity.usedMs = this.options.now();
+    return identity;
+  }
+
+  private identityOf(place: Place): Promise<Identity | undefined> {
     const key = placeKey(place);
     let pending = this.open.get(key);
     if (pending === undefined) {
-      pending = read<IdentityState>(this.identities, key).then((state) => {
-        if (state !== undefined) return new Identity(pick(place), state, this.options.now());
-        this.open.delete(key);
-        return undefined;
-      });
+      pending = Promise.all([read<IdentityState>(this.identities, key), read<RunState>(this.runs, place.runId)]).then(
+        ([state, run]) => {
+          if (state === undefined) {
+            this.open.delete(key);
+            return undefined;
+          }
+          const identity = new Identity(pick(place), state, this.options.now());
+          identity.outdated = run !== undefined && place.attempt < run.attempts;
+          return identity;
+        },
+      );
       pending.catch(() => this.open.delete(key));
       this.open.set(key, pending);
     }
@@ -191,10 +206,11 @@ export class RunRegistry {
     await this.identities.put(identity.key, encodeJson(identity.state));
   }
 
-  /** All writers that have not ended, of the newest attempt of their run. Called once, at the start. */
+  /** All writers that may still speak, of the newest attempt of their run. Called once, at the start. */
   async load(): Promise<void> {
     for await (const { key, value } of this.identities.entries()) {
-      if (decodeJson<IdentityState>(value).ended) continue;
+      const { ended, lost } = decodeJson<IdentityState>(value);
+      if (ended || lost) continue;
       const [runId = '', attempt, rank] = key.split('.');
       const identity = await this.identity({ runId, attempt: Number(attempt), rank: Number(rank) });
       const run = await read<RunState>(this.runs, runId);
@@ -224,9 +240,16 @@ export class RunRegistry {
     await this.metrics.put(runId, encodeJson([...names]));
   }
 
-  /** Lets go of a writer that has ended and has no stream. */
+  /** Lets go of a writer that has no stream and of which nothing is expected: what is durable of it is read again when it comes back. */
   release(identity: Identity): void {
-    if (identity.state.ended && identity.session === undefined) this.open.delete(identity.key);
+    const { ended, lost } = identity.state;
+    if (identity.session !== undefined || !(ended || lost || identity.outdated)) return;
+    // Somebody may be about to open a stream for it: there must be one object a place.
+    if (this.options.now() - identity.usedMs < unusedMs) return;
+    this.open.delete(identity.key);
+    const { runId } = identity.place;
+    const isWatched = [...this.open.keys()].some((key) => key.startsWith(`${runId}.`));
+    if (!isWatched) this.names.delete(runId);
   }
 
   /** Ends the streams of a run. */

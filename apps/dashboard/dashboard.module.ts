@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { BackupController } from './backup/backup.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { DeadLettersService } from './dead-letters/dead-letters.service.js';
+import { GroupsController } from './groups/groups.controller.js';
 import { AlertsController } from './http/alerts.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { SqlController } from './http/sql.controller.js';
@@ -25,6 +26,7 @@ export class DashboardModule {
         AlertsController,
         DeadLettersController,
         BackupController,
+        GroupsController,
         SessionController,
       ],
       providers: [

@@ -169,6 +169,17 @@ describe('dashboard - HTTP', () => {
     expect(form.status).toBe(400);
   });
 
+  test('bodies nested without end, huge, or with keys of prototypes are refused with 400, and harm nothing', async () => {
+    const nested = '['.repeat(100_000);
+    const deep = `{"sql":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+    const array = `{"sql":[${'1,'.repeat(100_000)}1]}`;
+    const prototype = '{"__proto__":{"sql":"SELECT 1"},"constructor":{"prototype":{"polluted":1}}}';
+    for (const body of [nested, deep, array, prototype, '[]', 'null', '"x"']) {
+      expect([body.slice(0, 20), (await post('/api/sql', body)).status]).toEqual([body.slice(0, 20), 400]);
+    }
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
   test('deletion - waits until the order is gone, and says when it is not', async () => {
     const orders = house.bus.kv('deletions');
     const remove = (): Promise<Answer> => ask(house.port, `/api/runs/${recorder.run.run}`, { method: 'DELETE' });

@@ -78,6 +78,9 @@ describe('readNpz', () => {
     const end = Buffer.from(small.subarray(small.length - 22));
     end.writeUInt32LE(at + bomb.length, 16);
     expect(codeOf(() => readNpz(Buffer.concat([front, bomb, entry, end])))).toBe('INVALID_ARGUMENT');
+    // The same, told truly and a gigabyte large: it is not unpacked.
+    entry.writeUInt32LE(2 ** 30, 24);
+    expect(() => readNpz(Buffer.concat([front, bomb, entry, end]))).toThrow("would unpack 'x' to 1073741824 bytes");
   });
 });
 

@@ -8,6 +8,10 @@ const directorySignature = 0x02014b50;
 const localSignature = 0x04034b50;
 const endBytes = 22;
 const maxCommentBytes = 65_535;
+/** Numbers that somebody measures on do not pack to a hundredth; zeros by the gigabyte do. */
+const maxRatio = 100;
+/** Where an array is small, whatever it packs to is fine. */
+const freeBytes = 64 * 1024 ** 2;
 /** In sizes and offsets: the number stands in the ZIP64 extra field. */
 const elsewhere = 0xffffffff;
 
@@ -35,6 +39,9 @@ export function readNpz(
     const name = entry.name.replace(/\.npy$/, '');
     if (options.wanted !== undefined && !options.wanted.includes(name)) continue;
     left -= entry.bytes;
+    if (entry.bytes > freeBytes && entry.bytes > maxRatio * entry.packedBytes) {
+      throw damaged(`would unpack '${name}' to ${entry.bytes} bytes, more than ${maxRatio} times what it is`);
+    }
     if (left < 0) throw new StagewatchError('BLOB_TOO_LARGE', `The .npz file holds more than is allowed`, { field: name });
     arrays.set(name, readNpy(unpack(file, entry), name));
   }

@@ -19,7 +19,8 @@ import type {
 } from './graph.js';
 import { UnsupportedModel } from './errors.js';
 import { limits } from './limits.js';
-import { elements } from './reference-tensor.js';
+import { elements, inDouble } from './reference-tensor.js';
+import { costOf, WorkBudget } from './work-budget.js';
 import type { Emit, Source, Value } from './op.js';
 import { opNamed } from './ops/registry.js';
 import { factorOf, fixedSize, showShape, sizeOf } from './shapes.js';
@@ -28,6 +29,8 @@ import { factorOf, fixedSize, showShape, sizeOf } from './shapes.js';
 const MAX_FOLDED_ELEMENTS = 4096;
 /** Masks and positions: the pairs of a thousand tokens. Not every executor folds constants. */
 const MAX_FOLDED_WHOLE_NUMBERS = 2 ** 21;
+/** Larger constants are weights, which are left where they are. */
+const MAX_READ_ELEMENTS = MAX_FOLDED_WHOLE_NUMBERS;
 /** Larger constants are the same only when they are the same array. */
 const MAX_COMPARED_ELEMENTS = 64;
 
@@ -38,6 +41,7 @@ export interface NamedValue {
 }
 
 export class GraphBuilder implements Emit {
+  readonly work = new WorkBudget();
   readonly #values = new Map<string, Value>();
   readonly #inputs: Value[] = [];
   readonly #arrays = new WeakMap<object, number>();
@@ -45,8 +49,6 @@ export class GraphBuilder implements Emit {
   readonly #maxValues: number;
   #count = 0;
   #arrayCount = 0;
-  /** Elements that folding has read so far. */
-  #folds = 0;
 
   /** Without simplification a graph is what was written, to compare with. A graph of a stranger has at most so many values. */
   constructor({ simplify = true, maxValues = Infinity }: { readonly simplify?: boolean; readonly maxValues?: number } = {}) {
@@ -160,14 +162,15 @@ export class GraphBuilder implements Emit {
     const size = sizeOf(shape);
     const most = dtype === 'float32' ? MAX_FOLDED_ELEMENTS : MAX_FOLDED_WHOLE_NUMBERS;
     if (inputs.length === 0 || size === undefined || size > most || op === 'expand') return undefined;
-    if (this.#folds > limits.foldedElements) return undefined;
     if (inputs.some(({ source }) => source.kind !== 'constant')) return undefined;
+    if (inputs.some((input) => fixedSize(input.shape) > MAX_READ_ELEMENTS)) return undefined;
+    const definition = opNamed(op);
+    if (!this.work.takes(costOf(definition, inputs, attributes, shape))) return undefined;
     const tensors = inputs.flatMap(({ source, shape: from }) =>
-      source.kind === 'constant' ? [{ shape: from as readonly number[], data: Float64Array.from(source.data) }] : [],
+      source.kind === 'constant' ? [{ shape: from as readonly number[], data: inDouble(source.data) }] : [],
     );
-    this.#folds += tensors.reduce((sum, { data }) => sum + data.length, size);
     const fixed = shape as readonly number[];
-    return this.constant(fixed, opNamed(op).reference(tensors, attributes, fixed), dtype);
+    return this.constant(fixed, definition.reference(tensors, attributes, fixed), dtype);
   }
 
   #contentKey(data: ConstantData): string {

@@ -21,8 +21,10 @@ export const limits = {
   axes: 32,
   /** Elements of any value for one example; offsets are 32-bit numbers. */
   valueElements: 2 ** 31 - 1,
-  /** Elements that constant folding reads in all, while one graph is built. */
-  foldedElements: 100_000_000,
+  /** Multiplications and the like that are done while one graph is built: seconds. */
+  foldedSteps: 2 ** 30,
+  /** Numbers that are made meanwhile: a gigabyte, were all of them kept. The masks of 24 layers of a thousand tokens fit. */
+  foldedElements: 2 ** 27,
   /** Functions that call functions. */
   functionDepth: 64,
 } as const;

@@ -2,6 +2,7 @@
 import type { Attribute, Attributes, ConstantData, DType, GraphInput, Shape, ValueType } from './graph.js';
 import type { ReferenceTensor } from './reference-tensor.js';
 import type { TfjsKernel } from './tfjs-ops.js';
+import type { WorkBudget } from './work-budget.js';
 
 /** A value while a graph is being built. The index grows with creation, so inputs come before what is made of them. */
 export interface Value extends ValueType {
@@ -16,6 +17,8 @@ export type Source =
 
 /** What rules write graphs with; `emit.ts` has a function for each op. */
 export interface Emit {
+  /** What may be computed meanwhile. */
+  readonly work: WorkBudget;
   apply(op: string, inputs: readonly Value[], attributes?: Attributes): Value;
   /** Of `float32` unless it is said otherwise. */
   constant(shape: readonly number[], data: ConstantData, dtype?: DType): Value;
@@ -112,6 +115,8 @@ export interface OpDefinition {
   readonly shape: (inputs: readonly ValueType[], attributes: Attributes) => Shape;
   /** `float32` where nothing is said. */
   readonly dtype?: (inputs: readonly ValueType[], attributes: Attributes) => DType;
+  /** Multiplications and the like that it takes, from fixed shapes; by default a few for each element of its inputs and its output. */
+  readonly work?: (inputs: readonly ValueType[], attributes: Attributes, shape: Shape) => number;
   /** A cheaper value that is equal, if there is one. */
   readonly simplify?: (e: Emit, inputs: readonly Value[], attributes: Attributes) => Value | undefined;
   readonly derivative: DifferentiableRule | PiecewiseConstantRule;

@@ -46,6 +46,9 @@ const schema = z.object({
   STAGEWATCH_MAX_STREAMS: z.coerce.number().int().positive().default(512),
   STAGEWATCH_BUS_COPY_EVERY_MS: z.coerce.number().int().positive().default(600_000),
   STAGEWATCH_LOST_AFTER_MS: z.coerce.number().int().positive().default(45_000),
+  /** Of one look at a model of a stranger, before it is taken: seconds of computing. No more, since probes wait a minute. */
+  STAGEWATCH_GRAPH_SECONDS: z.coerce.number().positive().max(20).default(20),
+  STAGEWATCH_GRAPH_MEMORY_MIB: z.coerce.number().positive().default(1024),
   /** A ClickHouse server in place of the embedded one, with user and password: `http://user:password@host:8123`. */
   STAGEWATCH_CLICKHOUSE_URL: z.url({ protocol: /^https?$/, error: 'expected http://user:password@host:8123' }).optional(),
   /** Of the embedded ClickHouse, all that it does together. */
@@ -81,6 +84,8 @@ export interface Config {
   };
   readonly busCopyEveryMs: number;
   readonly lostAfterMs: number;
+  /** Of one look at a model that a probe describes. */
+  readonly graphs: { readonly computeMs: number; readonly memoryBytes: number };
   readonly clickhouse: { readonly url: string | undefined; readonly memoryBytes: number };
   readonly measuring: {
     readonly processes: number | undefined;
@@ -123,6 +128,7 @@ export function readConfig(
     },
     busCopyEveryMs: e.STAGEWATCH_BUS_COPY_EVERY_MS,
     lostAfterMs: e.STAGEWATCH_LOST_AFTER_MS,
+    graphs: { computeMs: e.STAGEWATCH_GRAPH_SECONDS * 1000, memoryBytes: e.STAGEWATCH_GRAPH_MEMORY_MIB * 1024 ** 2 },
     clickhouse: { url: e.STAGEWATCH_CLICKHOUSE_URL, memoryBytes: e.STAGEWATCH_CLICKHOUSE_MEMORY_MIB * 1024 ** 2 },
     measuring: { processes: e.STAGEWATCH_MEASURING_PROCESSES, deadlineMs: e.STAGEWATCH_MEASURING_DEADLINE_MS },
     engine: {

@@ -5,6 +5,7 @@
 export const errorCodes = {
   INVALID_ARGUMENT: { grpc: 3, http: 400 },
   MALFORMED_MESSAGE: { grpc: 3, http: 400 },
+  REQUEST_TIMEOUT: { grpc: 4, http: 408 },
   MESSAGE_TOO_LARGE: { grpc: 8, http: 413 },
   NAME_TOO_LONG: { grpc: 3, http: 400 },
   NAME_INVALID: { grpc: 3, http: 400 },

@@ -63,6 +63,12 @@ export class Metrics {
     'stagewatch_analyzer_job_age_seconds',
     'Age of the measurement under way; 0 when idle.',
   );
+  readonly graphLooks = this.counter('stagewatch_graph_looks_total', 'Models of strangers that were looked at.', ['outcome']);
+  readonly graphLookSeconds = this.histogram(
+    'stagewatch_graph_look_seconds',
+    'Duration of one look at a model, without the time in line.',
+    [0.01, 0.1, 0.3, 1, 3, 10, 30],
+  );
   readonly measurementsUnderWay = this.gauge('stagewatch_measurements_under_way', 'Snapshots that are being measured.');
   readonly measuringProcessStarts = this.counter('stagewatch_measuring_process_starts_total', 'Measuring processes started.');
   readonly measuringProcessEnds = this.counter(
@@ -75,6 +81,16 @@ export class Metrics {
     'Memory of the measuring processes together.',
   );
   readonly findings = this.counter('stagewatch_findings_total', 'Findings, by kind.', ['kind']);
+  readonly httpConnections = this.gauge('stagewatch_http_connections', 'Open connections.', ['door']);
+  readonly httpRefusals = this.counter('stagewatch_http_connections_refused_total', 'Connections beyond the limit.', [
+    'door',
+    'how',
+  ]);
+  readonly httpHangUps = this.counter(
+    'stagewatch_http_hang_ups_total',
+    'Requests whose caller went before the answer was whole.',
+    ['door'],
+  );
   readonly alertTries = this.counter('stagewatch_alert_delivery_tries_total', 'Tries to deliver an alert.', ['outcome']);
   readonly alertsLeftOut = this.counter(
     'stagewatch_alerts_left_out_total',

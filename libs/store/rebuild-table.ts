@@ -77,7 +77,7 @@ async function isPartitioned(client: MigrationClient, table: string): Promise<bo
   const [row] = await client.rows(
     `SELECT partition_key FROM system.tables WHERE database = currentDatabase() AND name = '${table}'`,
   );
-  return String(row?.[0] ?? '') !== '';
+  return row !== undefined && row[0] !== '';
 }
 
 /** Both tables lie on the disk for a while. */

@@ -1,5 +1,6 @@
 import { Enum, type Message, type Type } from 'protobufjs';
 import type { Messages } from './generated/messages.js';
+import { checkParts } from './count-parts.js';
 import { messageType } from './proto-root.js';
 import { SafeReader } from './safe-reader.js';
 
@@ -48,6 +49,7 @@ function makeCodec(name: string): Codec<unknown> {
 /** A message as protobufjs holds it, for hot paths that read it once: unset fields are found on its prototype. */
 export function decodeRaw(type: Type, bytes: Uint8Array): Message {
   try {
+    checkParts(type, bytes);
     return type.decode(new SafeReader(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

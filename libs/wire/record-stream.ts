@@ -1,3 +1,4 @@
+import { maxParts } from './count-parts.js';
 import { codec, decodeRaw, MalformedMessage } from './codec.js';
 import type { Record as WireRecord, StreamHello } from './generated/messages.js';
 import { messageType } from './proto-root.js';
@@ -35,6 +36,7 @@ function decodeBatch(bytes: Buffer): RawRecord[] {
   const records: RawRecord[] = [];
   for (const field of fields(bytes, 'RecordBatch')) {
     if (field.number !== 1) continue;
+    if (records.length >= maxParts) throw new MalformedMessage(`not a RecordBatch: it has more than ${maxParts} records`);
     records.push({ bytes: field.bytes, record: decodeRaw(type, field.bytes) as unknown as WireRecord });
   }
   return records;

@@ -13,7 +13,6 @@ afterAll(() => scene.close());
 const before = scene.path('before');
 const copyEveryMs = '200';
 const sent = 300;
-let runId: string;
 let stranger: Awaited<ReturnType<typeof attach>>;
 
 const points = (step: number) => ({ names: ['loss.train'], nameIndex: [0], steps: [step], values: [step / 2] });
@@ -23,7 +22,6 @@ beforeAll(async () => {
   const service = await scene.service({ dataDir: before, env: { STAGEWATCH_BUS_COPY_EVERY_MS: copyEveryMs } });
   const client = createIngestClient({ address: service.address });
   stranger = await attach(client, { name: 'by hand' });
-  runId = stranger.runId;
   const talk = new Talk(client, stranger);
   for (let sequence = 1; sequence <= sent; sequence++) talk.send({ sequence, step: sequence, scalars: points(sequence) });
   await talk.untilAcknowledged(sent);
@@ -35,7 +33,7 @@ beforeAll(async () => {
   await new Promise((resolve) => setTimeout(resolve, 2000));
   await talk.end();
   client.close();
-  expect(await service.stop()).toBe(0);
+  await service.stop();
 }, 120_000);
 
 function noise(path: string, from: number, bytes: number): void {

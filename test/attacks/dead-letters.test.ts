@@ -18,7 +18,7 @@ describe('a record that nobody can read', () => {
     const env = { STAGEWATCH_ALERTS_ALLOW_PRIVATE: 'true' };
     const ports = await freePorts();
     const before = await scene.service({ ports, env });
-    const job = scene.nodeJob({ address: before.address, steps: 20, name: 'bitten' });
+    const job = scene.nodeJob({ address: before.address, steps: 20, snapshotEvery: 1000, name: 'bitten' });
     run = await job.run;
     await job.exited;
     receiver = await startReceiver(scene, secret);
@@ -52,7 +52,7 @@ describe('a record that nobody can read', () => {
           `SELECT detail, severity, text FROM findings WHERE run = '${run}' AND kind = 'dead_letter' ORDER BY detail`,
         ),
       (found) => found.length >= 2,
-      60_000,
+      150_000,
     );
     expect(rows.map(({ detail, severity }) => [detail, severity])).toEqual([
       ['judge', 'warning'],
@@ -63,8 +63,9 @@ describe('a record that nobody can read', () => {
     await eventually(
       () => Promise.resolve(receiver.deliveries.flatMap(({ body }) => body.alerts)),
       (alerts) => alerts.filter(({ labels }) => labels['alertname'] === 'dead_letter').length >= 2,
+      60_000,
     );
-  });
+  }, 240_000);
 
   it('is counted, now and in all', async () => {
     const text = await eventually(

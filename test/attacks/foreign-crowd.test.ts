@@ -1,6 +1,6 @@
 /** Two hundred strangers at once: who waits is answered, the others hear when to come back, and the page does not notice. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StagewatchError } from '#runtime/errors.js';
+import type { StagewatchError } from '#runtime/errors.js';
 import type { Store } from '#store/store.js';
 import { openTemporaryStore, readText } from '#store/testing/temporary-store.js';
 import { scalar } from '../contract/store-rows.js';
@@ -14,7 +14,9 @@ const pageWithinMs = 1000;
 let store: Store;
 let close: () => Promise<void>;
 beforeAll(async () => {
-  ({ store, close } = await openTemporaryStore());
+  const temporary = await openTemporaryStore();
+  store = temporary.store;
+  close = () => temporary.close();
   await store.write(
     'scalars',
     Array.from({ length: 5000 }, (_, i) => scalar('r', i, i)),
@@ -30,7 +32,7 @@ const outcome = (asked: Promise<unknown>): Promise<Outcome> =>
     () => 'answered',
     (error: StagewatchError) => error,
   );
-const isBusy = (result: Outcome): boolean => result !== 'answered' && /^Code: 202\./.test(result.message);
+const isBusy = (result: Outcome): boolean => result !== 'answered' && result.message.startsWith('Code: 202.');
 
 async function medianPageRead(): Promise<number> {
   const times: number[] = [];

@@ -53,7 +53,11 @@ test('killed again and again under writers: every row is there once, and reads s
       (there) => !there,
     );
     const askedMs = performance.now();
-    await store.runs().catch((error: unknown) => expect(error).toMatchObject({ code: 'UNAVAILABLE' }));
+    const read = await store.runs().then(
+      () => 'answered',
+      (error: { code?: string }) => error.code,
+    );
+    expect(['answered', 'UNAVAILABLE']).toContain(read);
     expect(performance.now() - askedMs).toBeLessThan(5000);
     await answersAgain(home);
     expect(engine.pid).not.toBe(before);

@@ -56,11 +56,11 @@ async function freshness(service: ServiceProcess): Promise<readonly number[]> {
   return delays;
 }
 
-/** Of the service with all processes that it started. Pages of libraries that several of them have count for each. */
+/** Of the service with all processes that it started. A page that several processes have is divided among them. */
 function idle(pid: number): { readonly cpuSeconds: number; readonly mib: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const mib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+  const mib = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1]) / 1024;
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     .split(' ')
     .filter((child) => child !== '');

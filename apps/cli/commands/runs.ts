@@ -1,7 +1,7 @@
 import type { RunBody, RunsAnswer } from '#dashboard/events/http.js';
 import { clientOptions, ServiceClient } from '../client.js';
-import { measuringText } from '../measuring-text.js';
 import { exitCodes, UsageError, type Command } from '../command.js';
+import { measuringText } from '../measuring-text.js';
 import { stageName } from '../stage-names.js';
 import { ago, table } from '../table.js';
 
@@ -66,7 +66,7 @@ async function fetchRuns(client: ServiceClient, project: string | undefined, lim
     if (project !== undefined) query.set('project', project);
     if (after !== undefined) query.set('after', after);
     const page = await client.get<RunsAnswer>(`/api/runs?${query.toString()}`);
-    runs.push(...page.runs);
+    for (const run of page.runs) runs.push(run);
     after = page.next;
   } while (after !== undefined && runs.length < limit);
   return runs;

@@ -73,7 +73,12 @@ export class Alerts {
     this.send = createWebhook({ allowPrivate, ...(options.resolve !== undefined && { resolve: options.resolve }) });
     this.outbox = new Outbox(bus);
     const { outbox, send, externalUrl } = this;
-    const rules = new Rules({ bus, allowPrivate, changed: (id) => this.dispatcher.ruleChanged(id) });
+    const rules = new Rules({
+      bus,
+      allowPrivate,
+      changed: (id) => this.dispatcher.ruleChanged(id),
+      receiver: (id) => this.dispatcher.state(id),
+    });
     this.rules = rules;
     this.dispatcher = new Dispatcher({
       rules,

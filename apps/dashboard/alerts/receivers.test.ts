@@ -127,6 +127,25 @@ describe('alerts - each receiver by itself', () => {
     expect(told).toHaveLength(4000);
   });
 
+  test('the list of rules says how it goes with each receiver', async () => {
+    const state = async () => (await fixture.alerts.rules.list())[0]!.receiver;
+    await rule();
+    expect(await state()).toEqual({ waiting: 0 });
+    pushed(2, 503);
+    const sinceMs = fixture.clock.nowMs();
+    await find(finding('a', { run: newId('r') }), finding('b', { run: newId('r') }));
+    await eventually(state, ({ waiting, failingSinceMs }) => waiting === 1 && failingSinceMs !== undefined);
+    fixture.clock.advance(6000);
+    await deliveriesThat((all) => all.some(({ tries }) => tries.length === 2));
+    expect(await state()).toEqual({ waiting: 1, failingSinceMs: sinceMs, error: 'the receiver answered 503' });
+    await restart();
+    expect(await state()).toEqual({ waiting: 1, failingSinceMs: sinceMs, error: 'the receiver answered 503' });
+    fixture.clock.advance(40_000);
+    expect(await eventually(state, ({ waiting }) => waiting === 0)).not.toHaveProperty('failingSinceMs');
+    await deliveriesThat((all) => all.length === 2 && all.every((one) => one.state === 'delivered'));
+    expect(await state()).toEqual({ waiting: 0, deliveredMs: fixture.clock.nowMs() });
+  });
+
   test('a deleted run is not sent, although its delivery is under way', async () => {
     const silent = await startRudeReceiver('never answers');
     await rule({ url: silent.url });

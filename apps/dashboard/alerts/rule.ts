@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { faultOfName } from '#runtime/plain-text.js';
 import type { FindingBody } from '#bus/messages.js';
 import { globMatches } from './glob.js';
 
@@ -22,7 +23,12 @@ const url = z
 
 export const ruleSchema = z.object({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 characters of A-Z a-z 0-9 _ -'),
-  name: z.string().trim().min(1, 'expected a name').max(200, 'expected at most 200 characters'),
+  name: z
+    .string()
+    .trim()
+    .min(1, 'expected a name')
+    .max(200, 'expected at most 200 characters')
+    .refine((name) => faultOfName(name) === undefined, 'expected a name that can be seen, without control characters'),
   /** Kinds of findings; none means all. */
   kinds: z.array(z.string().min(1).max(100)).max(100).default([]),
   minSeverity: z.enum(severities, `expected one of ${severities.join(', ')}`).default('warning'),

@@ -4,6 +4,7 @@ import { StagewatchError } from '#runtime/errors.js';
 import { newId } from '#runtime/ids.js';
 import { parse } from '../http/parse.js';
 import { isPublicAddress, literalAddress } from './address-guard.js';
+import type { ReceiverState } from './receiver-lane.js';
 import { newSecret, ruleSchema, viewOf, type Rule, type RuleView } from './rule.js';
 
 const maxRules = 500;
@@ -13,6 +14,7 @@ export interface RulesOptions {
   readonly allowPrivate: boolean;
   /** A rule is new, different, switched off or gone. */
   readonly changed: (id: string) => void;
+  readonly receiver: (id: string) => ReceiverState;
 }
 
 /** The rules, durable in the bus and at hand in memory. */
@@ -36,8 +38,10 @@ export class Rules {
     return this.known.get(id);
   }
 
-  list(): Promise<readonly RuleView[]> {
-    return Promise.resolve([...this.known.values()].map(viewOf).sort((a, b) => a.name.localeCompare(b.name)));
+  /** With how it goes with the receiver of each. */
+  list(): Promise<readonly (RuleView & { readonly receiver: ReceiverState })[]> {
+    const views = Array.from(this.known.values(), (rule) => ({ ...viewOf(rule), receiver: this.options.receiver(rule.id) }));
+    return Promise.resolve(views.sort((a, b) => a.name.localeCompare(b.name)));
   }
 
   /**

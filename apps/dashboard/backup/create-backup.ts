@@ -105,5 +105,9 @@ function nowAndThen(say: (text: string) => void): (text: string) => void {
 
 async function sync(path: string): Promise<void> {
   const file = await open(path, 'r+');
-  await file.sync().finally(() => file.close());
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { errorCodes, StagewatchError } from '#runtime/errors.js';
+import { BlockEncoder } from './blocks/blocks.js';
 import { clickHouseMessage, DoorError } from './door-error.js';
 import type { DoorQuery } from './request.js';
 
@@ -34,10 +35,11 @@ export async function sendRows(
   response.setHeader('x-clickhouse-format', asked);
   response.setHeader('x-clickhouse-timezone', 'UTC');
   response.setHeader('x-clickhouse-server-display-name', 'stagewatch');
-  if (!wantsGzip(request)) return await pipeline(rows, response);
+  const blocks = query.inBlocks ? [new BlockEncoder()] : [];
+  if (!wantsGzip(request)) return await pipeline([rows, ...blocks, response]);
   response.setHeader('content-encoding', 'gzip');
   response.setHeader('vary', 'accept-encoding');
-  await pipeline(rows, createGzip({ level: 1 }), response);
+  await pipeline([rows, ...blocks, createGzip({ level: 1 }), response]);
 }
 
 /** Compression is asked for twice: by the client's transport and by the query. */

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeBlocks, encodeBlock } from './blocks/blocks.js';
 import { unescapeParameter } from './request.js';
 import { openDoor, type OpenDoor } from './testing/open-door.js';
 
@@ -54,6 +55,32 @@ describe('ClickHouse door', () => {
     expect(response.headers.get('content-type')).toBe('application/json; charset=UTF-8');
     expect(response.headers.get('x-clickhouse-format')).toBe('JSON');
     expect((await post('SELECT 1', '?default_format=Native')).headers.get('content-type')).toBe('application/octet-stream');
+  });
+
+  test('answers in compressed blocks, and takes them, when that is asked for', async () => {
+    const sql = 'SELECT number FROM numbers(100000)';
+    const plain = Buffer.from(await (await post(sql)).arrayBuffer());
+    const packed = Buffer.from(
+      await (
+        await post(new Uint8Array(encodeBlock(Buffer.from(sql))), '?compress=1&decompress=1&network_compression_method=LZ4')
+      ).arrayBuffer(),
+    );
+    expect(packed.length).toBeLessThan(plain.length);
+    expect(decodeBlocks(packed, plain.length).equals(plain)).toBe(true);
+    const empty = await post('SELECT 1 WHERE 0', '?compress=1');
+    expect([empty.status, (await empty.arrayBuffer()).byteLength]).toEqual([200, 0]);
+  });
+
+  test('FORMAT Null is 200 and no bytes', async () => {
+    for (const [sql, query] of [
+      ['SELECT number FROM numbers(10) FORMAT Null', ''],
+      ['SELECT 1', '?default_format=Null'],
+      ['SELECT 1 FORMAT Null', '?compress=1'],
+    ] as const) {
+      const response = await post(sql, query);
+      expect([response.status, (await response.arrayBuffer()).byteLength]).toEqual([200, 0]);
+    }
+    expect((await post('SELECT throwIf(1) FORMAT Null')).status).toBe(400);
   });
 
   test('an empty Native result is 200 and no bytes', async () => {
@@ -144,8 +171,7 @@ describe('ClickHouse door', () => {
       () => post(new Uint8Array([0xff, 0xfe, 0]), '?query=INSERT%20INTO%20runs%20FORMAT%20Native'),
     ],
     ['a compressed insert', 415, '89', () => post('x', '', { 'content-encoding': 'lz4' })],
-    ['compressed blocks', 400, '89', () => post('SELECT 1', '?compress=1')],
-    ['compressed blocks in the body', 400, '89', () => post('SELECT 1', '?decompress=1')],
+    ['what is not in blocks, though it says so', 400, '89', () => post('SELECT 1', '?decompress=1')],
     ['two statements', 400, '62', () => post('SELECT 1; DROP TABLE runs_raw')],
     ['a file', 403, '497', () => post("SELECT * FROM file('/etc/passwd', LineAsString)")],
     ['NUL', 400, '36', () => post('SELECT 1\0')],

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { errorCodes, StagewatchError } from '#runtime/errors.js';
 import { Access } from '../http/access.js';
+import { limitConnections, serverTimeouts } from '../http/server-limits.js';
+import { encodeBlock } from './blocks/blocks.js';
 import { sendError, sendRows, sendText } from './answer.js';
 import { acceptClickHouseCredentials } from './credentials.js';
 import { helloAnswer, isHello } from './hello.js';
@@ -11,8 +13,6 @@ import { DoorError } from './door-error.js';
 import { readDoorQuery, type DoorQuery } from './request.js';
 
 const keepAliveMs = 10_000;
-const headersTimeoutMs = 15_000;
-const requestTimeoutMs = 60_000;
 /** GET requests carry their query in the first line. */
 const maxHeaderBytes = 128 * 1024;
 const maxConnections = 256;
@@ -30,12 +30,11 @@ export class ClickHouseDoor {
       {
         maxHeaderSize: maxHeaderBytes,
         keepAliveTimeout: keepAliveMs,
-        headersTimeout: headersTimeoutMs,
-        requestTimeout: requestTimeoutMs,
+        ...serverTimeouts,
       },
       (request, response) => this.take(request, response),
     );
-    this.server.maxConnections = maxConnections;
+    limitConnections(this.server, { door: 'clickhouse', connections: maxConnections, metrics: options.metrics });
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseGarbage(error, socket));
   }
 
@@ -95,7 +94,8 @@ export class ClickHouseDoor {
     const parts: Uint8Array[] = [];
     const rows = await this.options.store.query({ ...query, sql: 'SELECT version()', format: 'TSVRaw' });
     for await (const part of rows) parts.push(part as Uint8Array);
-    return helloAnswer(Buffer.concat(parts).toString('utf8').trim());
+    const answer = helloAnswer(Buffer.concat(parts).toString('utf8').trim());
+    return query.inBlocks ? encodeBlock(answer) : answer;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { decodeBlocks } from './blocks/blocks.js';
 import { DoorError } from './door-error.js';
 
 /** A query as the store takes it. */
@@ -9,6 +10,8 @@ export interface DoorQuery {
   readonly database?: string;
   readonly parameters: Readonly<Record<string, string | null>>;
   readonly settings: Readonly<Record<string, string>>;
+  /** Whether the answer goes out in ClickHouse's compressed blocks. */
+  readonly inBlocks: boolean;
 }
 
 const maxBodyBytes = 4 * 1024 * 1024;
@@ -18,7 +21,7 @@ const notSettings = new Set(
   (
     'query database default_format user password quota_key role session_id session_timeout session_check close_session ' +
     'query_id wait_end_of_query buffer_size compress decompress enable_http_compression http_zlib_compression_level ' +
-    'client_protocol_version send_progress_in_http_headers http_headers_progress_interval_ms http_response_buffer_size ' +
+    'client_protocol_version network_compression_method network_zstd_compression_level send_progress_in_http_headers http_headers_progress_interval_ms http_response_buffer_size ' +
     'http_make_head_request stacktrace add_http_cors_header cancel_http_readonly_queries_on_client_close ' +
     'http_write_exception_in_output_format readonly'
   ).split(' '),
@@ -29,8 +32,8 @@ export async function readDoorQuery(request: IncomingMessage, url: URLSearchPara
   if (request.method !== 'GET' && request.method !== 'POST') {
     throw new DoorError('NOT_IMPLEMENTED', 405, `Method ${String(request.method).slice(0, 20)} is not answered; use GET or POST`);
   }
-  refuseCompression(url);
-  const body = request.method === 'POST' ? await readBody(request) : Buffer.alloc(0);
+  const sent = request.method === 'POST' ? await readBody(request) : Buffer.alloc(0);
+  const body = isOn(url, 'decompress') ? unpack(sent) : sent;
   const form = await readForm(request, body);
   const sql = [url.get('query'), form?.get('query'), form === undefined ? decode(body) : undefined]
     .filter((part) => typeof part === 'string' && part !== '')
@@ -56,18 +59,25 @@ export async function readDoorQuery(request: IncomingMessage, url: URLSearchPara
     ...(typeof database === 'string' && database !== '' && database !== 'default' ? { database } : {}),
     parameters,
     settings,
+    inBlocks: isOn(url, 'compress'),
   };
 }
 
-/** LZ4 and ZSTD blocks with checksums are ClickHouse's own; they are not spoken here. */
-function refuseCompression(url: URLSearchParams): void {
-  for (const name of ['compress', 'decompress']) {
-    const value = url.get(name);
-    if (value === null || value === '0' || value === 'false') continue;
+function isOn(url: URLSearchParams, name: string): boolean {
+  const value = url.get(name);
+  return value !== null && value !== '0' && value !== 'false';
+}
+
+/** `decompress=1`: the body comes in ClickHouse's compressed blocks. */
+function unpack(body: Buffer): Buffer {
+  try {
+    return decodeBlocks(body, maxBodyBytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
     throw new DoorError(
       'UNKNOWN_COMPRESSION_METHOD',
       400,
-      `${name}=1 (compressed blocks) is not supported here; switch compression off, or use gzip`,
+      `The body is not in compressed blocks, as decompress=1 says: ${error.message}`,
     );
   }
 }

@@ -14,6 +14,17 @@ export interface AlertRuleBody {
   readonly enabled: boolean;
   readonly disabledReason?: string;
   readonly secret?: string;
+  /** In the list: how it goes with the receiver. */
+  readonly receiver?: AlertReceiverBody;
+}
+
+export interface AlertReceiverBody {
+  /** Findings that wait for it. */
+  readonly waiting: number;
+  /** Since when every try has failed, and how the newest did; left out while it is well. */
+  readonly failingSinceMs?: number;
+  readonly error?: string;
+  readonly deliveredMs?: number;
 }
 
 /** One of `GET /api/alerts/deliveries`, the newest first. */

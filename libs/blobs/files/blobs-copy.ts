@@ -39,11 +39,10 @@ export class FileBlobsCopy implements BlobsCopy {
     try {
       const { size } = await stat(from);
       await makeFolder(dirname(to));
-      await link(from, to).catch((error: unknown) => {
+      await link(from, to).catch(async (error: unknown) => {
         const { code } = error as NodeJS.ErrnoException;
-        if (code === 'EEXIST') return;
         // Another disk, or a file system without second names.
-        return copyFile(from, to, constants.COPYFILE_FICLONE);
+        if (code !== 'EEXIST') await copyFile(from, to, constants.COPYFILE_FICLONE);
       });
       this.rescued.set(name, size);
     } catch (error) {

@@ -33,7 +33,7 @@ export async function removeGroupRows(removal: GroupRemoval): Promise<void> {
       });
     }
   }
-  for (const subject of [...log.marks.keys()]) await eraseFinished(removal, subject);
+  for (const subject of Array.from(log.marks.keys())) await eraseFinished(removal, subject);
   await writer.write((batch) => batch.remove(tables.meta, groupMetaKey(log.number, name)));
 }
 
@@ -42,7 +42,7 @@ async function eraseFinished({ tables, writer, log, others }: GroupRemoval, subj
   for (let more = true; more;) {
     more = await writer.write((batch) => {
       const last = log.marks.get(subject)?.last ?? 0;
-      const finished = Math.min(last, ...others.map((group) => group.position(subject)));
+      const finished = others.reduce((least, group) => Math.min(least, group.position(subject)), last);
       const range = {
         start: indexKey(log.number, subject, log.erased(subject) + 1),
         end: after(subjectKey(log.number, subject)),

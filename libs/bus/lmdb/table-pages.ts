@@ -17,8 +17,10 @@ export function tableBytes(table: Table): number {
 }
 
 /** Bytes of all pages that hold something. */
-export function usedBytes({ root, ...tables }: Tables): number {
-  return Object.values(tables).reduce((sum, table) => sum + tableBytes(table), 0);
+export function usedBytes(tables: Tables): number {
+  let bytes = 0;
+  for (const [name, table] of Object.entries(tables)) if (name !== 'root') bytes += tableBytes(table as Table);
+  return bytes;
 }
 
 export function lastTransaction(tables: Tables): number {

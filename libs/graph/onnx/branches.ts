@@ -1,5 +1,6 @@
 /** An If whose condition is known while importing is the nodes of the branch that it takes. */
 import type { GraphBuilder } from '../builder.js';
+import { limits } from '../limits.js';
 import { NodeView } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxGraph, OnnxNodeProto, OnnxTensor } from './proto.js';
@@ -54,6 +55,9 @@ export function readSubgraph(
   graph: OnnxGraph,
   bound: readonly ImportedValue[] = [],
 ): (ImportedValue | undefined)[] {
+  // A loop of loops, or of branches, is soon refused.
+  if (!builder.work.takesInner(Math.max(1, graph.node.length)))
+    throw view.unsupported('a loop of very many turns', `at most ${limits.nodes} operators in all turns and branches`);
   const own: string[] = [];
   const declare = (given: string | undefined): void => {
     if (given === undefined || given === '') return;

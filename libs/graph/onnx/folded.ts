@@ -6,6 +6,7 @@ import { UnsupportedModel } from '../errors.js';
 import type { ConstantData } from '../graph.js';
 import { stridesOf } from '../shapes.js';
 import { walk } from '../reference-tensor.js';
+import type { WorkBudget } from '../work-budget.js';
 import type { OnnxTensor } from './proto.js';
 import { floatsOf } from './tensors.js';
 
@@ -21,11 +22,13 @@ export interface Folded {
   readonly permutation: readonly number[];
 }
 
+/** Of two tensors, however small. */
+const STEPS_PER_COMPARISON = 1000;
 /** Axes beyond this come in one order only. */
 const MAX_PERMUTED_AXES = 5;
 
 /** All tensors that hold the parameter's numbers in some order of its axes; more than one where a weight is shared. */
-export function findFolded(parameter: NamedTensor, tensors: readonly OnnxTensor[]): readonly Folded[] {
+export function findFolded(work: WorkBudget, parameter: NamedTensor, tensors: readonly OnnxTensor[]): readonly Folded[] {
   const orders = permutations(parameter.shape.length);
   return tensors.flatMap((tensor) => {
     if (sizeOf(tensor.dims) !== parameter.data.length) return [];
@@ -35,8 +38,10 @@ export function findFolded(parameter: NamedTensor, tensors: readonly OnnxTensor[
         tensor.dims,
       ),
     );
-    const data = fitting.length === 0 ? undefined : floatsOf(tensor);
-    const permutation = data && fitting.find((order) => holds(data, parameter, order));
+    if (fitting.length === 0) return [];
+    work.spend({ steps: STEPS_PER_COMPARISON + parameter.data.length * fitting.length, elements: 0 });
+    const data = floatsOf(tensor);
+    const permutation = fitting.find((order) => holds(data, parameter, order));
     return permutation === undefined ? [] : [{ tensor, permutation }];
   });
 }

@@ -29,8 +29,9 @@ export function* nodesOf(model: OnnxModel): Generator<PlacedNode> {
       stack.pop();
       continue;
     }
-    if (++seen > limits.nodes) throw endless('more than', limits.nodes, 'nodes once its functions are written out');
     const definition = functions.get(keyOf(node.domain, node.opType, node.overload));
+    seen += 1 + (definition === undefined ? 0 : innerNodes(definition));
+    if (seen > limits.nodes) throw endless('more than', limits.nodes, 'nodes once its functions are written out');
     if (definition === undefined) yield { node, opset: frame.opset };
     else {
       if (stack.length > limits.functionDepth) throw endless('functions inside functions, deeper than', limits.functionDepth, '');
@@ -42,6 +43,23 @@ export function* nodesOf(model: OnnxModel): Generator<PlacedNode> {
 
 const endless = (what: string, most: number, of: string): UnsupportedModel =>
   new UnsupportedModel(`The ONNX file has ${what} ${most} ${of}`.trimEnd(), { field: 'graph', expected: `at most ${most}` });
+
+/** Nodes of branches and loops inside a function, which are written out with it. */
+function innerNodes(definition: OnnxFunction): number {
+  const known = innerCounts.get(definition);
+  if (known !== undefined) return known;
+  let count = 0;
+  const open = [...definition.node];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    for (const { g } of node.attribute) {
+      count += g?.node.length ?? 0;
+      for (const inner of g?.node ?? []) open.push(inner);
+    }
+  }
+  innerCounts.set(definition, count);
+  return count;
+}
+const innerCounts = new WeakMap<OnnxFunction, number>();
 
 /** The nodes of a function with the names of one use of it; names of its own get a prefix. */
 function writtenOut(definition: OnnxFunction, use: OnnxNodeProto, prefix: string): OnnxNodeProto[] {

@@ -16,11 +16,17 @@ export function withoutMerging(graph: OnnxGraph, parameters: readonly string[] |
   const nodes: OnnxNodeProto[] = [];
   const renamed = new Map<OnnxTensor, OnnxTensor>();
   const copies: OnnxTensor[] = [];
+  const alike = new Map<OnnxTensor, boolean>();
+  const isOneNumber = (tensor: OnnxTensor): boolean => {
+    const known = alike.get(tensor) ?? holdsOneNumber(tensor);
+    alike.set(tensor, known);
+    return known;
+  };
   for (const node of graph.node) {
     const [name] = node.output;
     const kept = keptBy(node, tensors);
     if (kept === undefined || name === undefined || tensors.has(name) || listed?.has(name) === false) nodes.push(node);
-    else if (holdsOneNumber(kept) || listed?.has(kept.name)) copies.push({ ...kept, name });
+    else if (isOneNumber(kept) || listed?.has(kept.name)) copies.push({ ...kept, name });
     else if (listed === undefined || renamed.has(kept)) nodes.push(node);
     else {
       renamed.set(kept, { ...kept, name });

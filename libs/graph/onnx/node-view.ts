@@ -2,6 +2,7 @@ import { GraphError, UnsupportedModel } from '../errors.js';
 import type { Shape } from '../graph.js';
 import type { Emit, OnnxNode, Value } from '../op.js';
 import { factorOf, isFree } from '../shapes.js';
+import type { WorkBudget } from '../work-budget.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
 import type { KnownNode } from './known/rule.js';
 import { knownFrom, valueOf } from './known/known.js';
@@ -45,6 +46,10 @@ export class NodeView implements OnnxNode, MakingNode {
     this.opset = opset;
   }
 
+  get work(): WorkBudget {
+    return this.#emit.work;
+  }
+
   get inputCount(): number {
     return this.#inputs.length;
   }
@@ -78,7 +83,7 @@ export class NodeView implements OnnxNode, MakingNode {
 
   known(index: number): KnownTensor | undefined {
     const input = this.#inputs[index];
-    return input?.kind === 'tensor' ? knownFrom(input.value) : input;
+    return input?.kind === 'tensor' ? knownFrom(this.work, input.value) : input;
   }
 
   /** The node for a rule that works out what is known. */
@@ -91,6 +96,7 @@ export class NodeView implements OnnxNode, MakingNode {
     return {
       inputs: inputs.filter((input) => input !== undefined),
       operand,
+      work: this.work,
       opset: this.opset,
       has: (index) => inputs[index] !== undefined,
       int: (name, byDefault) => this.int(name, byDefault),

@@ -66,7 +66,7 @@ function bindCopies(
   const anonymous = (file.anonymous.get(tensor.data.length) ?? []).filter(
     ({ name = '' }) => !bound.has(name) && !names.has(name),
   );
-  for (const copy of findFolded(tensor, anonymous)) {
+  for (const copy of findFolded(builder.work, tensor, anonymous)) {
     bound.set(copy.tensor.name ?? '', reshape(builder, transpose(builder, value, copy.permutation), copy.tensor.dims));
   }
 }
@@ -139,7 +139,7 @@ function bindFolded(
   const free = file.initializers.filter(
     (tensor) => isFloatType(tensor.dataType) && !bound.has(tensor.name ?? '') && !listed.has(tensor.name ?? ''),
   );
-  const folded = findFolded(given, free);
+  const folded = findFolded(builder.work, given, free);
   if (folded.length === 0) throw missing(field, name, file.names);
   checkTelling(given, field);
   const value = builder.input({ ...parameter(name), shape: known.shape, initial: known.data });

@@ -18,6 +18,7 @@ import { readLoop } from './loops.js';
 import { NodeView, atNode, labelOf, unsupportedAt } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
 import type { OnnxNodeProto, OnnxTensor } from './proto.js';
+import type { WorkBudget } from '../work-budget.js';
 import { isAboutSequences, readSequenceNode } from './sequences.js';
 
 export const isStandard = (domain: string | undefined): boolean => domain === undefined || domain === '' || domain === 'ai.onnx';
@@ -72,7 +73,7 @@ function readValues(
     if (opType === 'Constant') return [constantNode(builder, node, view)];
     const maker = makers.get(opType);
     if (maker !== undefined) return [imported(maker(builder, view))];
-    const knowns = knownInputs(inputs);
+    const knowns = knownInputs(builder.work, inputs);
     const rule = rules[opType];
     if (knowns !== undefined && (rule !== undefined || reader !== undefined)) {
       return workedOut(builder, opType, { node, view, inputs: knowns, opset }, rule, reader);
@@ -93,11 +94,14 @@ const rules: Readonly<Record<string, Rule | undefined>> = { ...elementwiseRules,
  * The inputs, if all are known. Floats that came with the file are constants of the graph and stay there, unless they meet
  * what is known.
  */
-function knownInputs(inputs: readonly (ImportedValue | undefined)[]): readonly (KnownTensor | undefined)[] | undefined {
+function knownInputs(
+  work: WorkBudget,
+  inputs: readonly (ImportedValue | undefined)[],
+): readonly (KnownTensor | undefined)[] | undefined {
   const given = inputs.filter((input) => input !== undefined);
   const isAsked = given.some((input) => input.kind === 'known' || input.value.dtype !== 'float32' || wasWorkedOut(input.value));
   if (!isAsked) return undefined;
-  const knowns = inputs.map((input) => (input?.kind === 'tensor' ? knownFrom(input.value) : input));
+  const knowns = inputs.map((input) => (input?.kind === 'tensor' ? knownFrom(work, input.value) : input));
   return knowns.every((tensor, i) => (tensor === undefined) === (inputs[i] === undefined)) ? knowns : undefined;
 }
 
@@ -121,7 +125,7 @@ function workedOut(
   try {
     const results =
       rule === undefined
-        ? reader && evaluated(opType, inputs, (e, given) => reader(e, new NodeView(e, node, given, opset)))
+        ? reader && evaluated(builder.work, opType, inputs, (e, given) => reader(e, new NodeView(e, node, given, opset)))
         : [rule(view.whereKnown(inputs))];
     if (results !== undefined) return results.map((result) => result && imported(finished(builder, result)));
   } catch (error) {

@@ -6,6 +6,7 @@ import type { GraphBuilder } from '../builder.js';
 import { reshape } from '../emit.js';
 import { concat, sliceAlong } from '../emit/shape.js';
 import type { Value } from '../op.js';
+import { limits } from '../limits.js';
 import { isFree, normalizeAxis, showShape } from '../shapes.js';
 import { NodeView } from './node-view.js';
 import type { ImportedValue } from './node-view.js';
@@ -43,11 +44,15 @@ interface Use {
 /** A tensor, or the parts of a list. */
 type Rule = (use: Use) => Value | readonly Value[];
 
+/** A part of a list is looked up by its name each time that the list is used. */
+const STEPS_PER_PART = 200;
+
 function partsOf({ builder, values, node, view }: Use): Value[] {
   const parts: Value[] = [];
   for (;;) {
     const part = values.get(partName(node.input[0] ?? '', parts.length));
     if (part === undefined) break;
+    builder.work.spend({ steps: STEPS_PER_PART, elements: 0 });
     parts.push(new NodeView(builder, node, [part], view.opset).input(0));
   }
   if (parts.length > 0) return parts;
@@ -63,12 +68,18 @@ const splitToSequence: Rule = ({ builder, view }) => {
   const given = view.has(1) ? (view.sizes(1) as readonly number[]) : [1];
   const isOneSize = !view.has(1) || view.known(1)?.shape.length === 0;
   const step = given[0] ?? 1;
+  if (isOneSize) checkParts(view, size / step);
   const sizes = isOneSize ? Array.from({ length: Math.ceil(size / step) }, (_, i) => Math.min(step, size - i * step)) : given;
   let start = 0;
   const parts = sizes.map((length) => sliceAlong(builder, x, axis, (start += length) - length, length));
   const without = x.shape.filter((_, i) => i !== axis);
   return view.has(1) || view.int('keepdims', 1) === 1 ? parts : parts.map((part) => reshape(builder, part, without));
 };
+
+/** Before the list is made. */
+function checkParts(view: NodeView, parts: number): void {
+  if (!(parts >= 0 && parts <= limits.nodes)) throw view.unsupported(`a list of ${parts} parts`, `at most ${limits.nodes}`);
+}
 
 const sequenceAt: Rule = (use) => {
   const parts = partsOf(use);

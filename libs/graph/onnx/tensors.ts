@@ -23,13 +23,26 @@ function checked<T extends { readonly length: number }>(tensor: OnnxTensor, valu
   return values;
 }
 
-/** A copy of the bytes that begins at an even address, as typed arrays want it. */
-function aligned(tensor: OnnxTensor, bytesPerElement: number): ArrayBuffer | undefined {
+/** Smaller tensors are copied, so that none of them keeps a large file in memory. */
+const MIN_VIEW_BYTES = 2 ** 20;
+
+interface Place {
+  readonly buffer: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The bytes where they are, or a copy of them that begins at an even address, as typed arrays want it. */
+function aligned(tensor: OnnxTensor, bytesPerElement: number): Place | undefined {
   if (tensor.dataLocation === EXTERNAL) throw failure(tensor, 'lies in another file', 'all tensors inside the ONNX file');
   const { rawData } = tensor;
   if (rawData === undefined || rawData.length === 0) return undefined;
   if (rawData.length % bytesPerElement !== 0) throw failure(tensor, 'ends in the middle of a number', 'whole numbers');
-  return rawData.buffer.slice(rawData.byteOffset, rawData.byteOffset + rawData.byteLength) as ArrayBuffer;
+  const { buffer, byteOffset, byteLength } = rawData;
+  const length = byteLength / bytesPerElement;
+  if (byteLength >= MIN_VIEW_BYTES && byteOffset % bytesPerElement === 0)
+    return { buffer: buffer as ArrayBuffer, offset: byteOffset, length };
+  return { buffer: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer, offset: 0, length };
 }
 
 const floatTypes: readonly (number | undefined)[] = [
@@ -47,11 +60,11 @@ export function floatsOf(tensor: OnnxTensor): Float32Array | Float64Array {
   switch (tensor.dataType ?? 0) {
     case elementType.float: {
       const raw = aligned(tensor, 4);
-      return checked(tensor, raw ? new Float32Array(raw) : Float32Array.from(tensor.floatData));
+      return checked(tensor, raw ? new Float32Array(raw.buffer, raw.offset, raw.length) : Float32Array.from(tensor.floatData));
     }
     case elementType.double: {
       const raw = aligned(tensor, 8);
-      return checked(tensor, raw ? new Float64Array(raw) : Float64Array.from(tensor.doubleData));
+      return checked(tensor, raw ? new Float64Array(raw.buffer, raw.offset, raw.length) : Float64Array.from(tensor.doubleData));
     }
     case elementType.float16:
       return checked(tensor, Float32Array.from(halves(tensor), fromFloat16));
@@ -64,11 +77,11 @@ export function floatsOf(tensor: OnnxTensor): Float32Array | Float64Array {
 
 function halves(tensor: OnnxTensor): Uint16Array {
   const raw = aligned(tensor, 2);
-  return raw ? new Uint16Array(raw) : Uint16Array.from(tensor.int32Data);
+  return raw ? new Uint16Array(raw.buffer, raw.offset, raw.length) : Uint16Array.from(tensor.int32Data);
 }
 
 interface Integers {
-  new (buffer: ArrayBuffer): ArrayLike<number | bigint>;
+  new (buffer: ArrayBuffer, offset: number, length: number): ArrayLike<number | bigint>;
   readonly BYTES_PER_ELEMENT: number;
 }
 
@@ -83,6 +96,13 @@ const integerTypes: ReadonlyMap<number, Integers> = new Map<number, Integers>([
   [elementType.bool, Uint8Array],
 ]);
 
+/** (`Array.from` goes through an iterator and takes ten times as long.) */
+function numbersIn(values: ArrayLike<number | bigint>): number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < values.length; i++) numbers.push(Number(values[i]));
+  return numbers;
+}
+
 /** A tensor of whole numbers: sizes, axes, flags. */
 export function integersOf(tensor: OnnxTensor): number[] {
   const type = integerTypes.get(tensor.dataType ?? 0);
@@ -91,5 +111,5 @@ export function integersOf(tensor: OnnxTensor): number[] {
   }
   const raw = aligned(tensor, type.BYTES_PER_ELEMENT);
   const listed = tensor.dataType === elementType.int64 ? tensor.int64Data : tensor.int32Data;
-  return checked(tensor, raw ? Array.from(new type(raw), Number) : [...listed]);
+  return checked(tensor, raw ? numbersIn(new type(raw.buffer, raw.offset, raw.length)) : [...listed]);
 }

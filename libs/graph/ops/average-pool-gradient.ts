@@ -6,7 +6,7 @@ import { elements } from '../reference-tensor.js';
 import { sameShape } from '../shapes.js';
 import { onnxConvAttributes } from './conv.js';
 import { convInputGradientInTfjs } from './convolution-tfjs.js';
-import { alongTaps, pooledShape } from './pooling.js';
+import { alongTaps, pooledShape, poolingWork } from './pooling.js';
 import { reachOf, spatialOf, tapsOf, windowsOf } from './windows.js';
 import type { Windows } from './windows.js';
 
@@ -43,6 +43,7 @@ export const averagePoolGradientOp: OpDefinition = {
     if (!isTiling(axesAttribute(attributes, 'size'), spatialOf(y.shape), windows)) return undefined;
     return tiled(e, mul(e, y, e.scalar(1 / elements(windows.kernel))), windows.kernel);
   },
+  work: (inputs, attributes) => poolingWork(at(inputs, 0).shape, windowsOf(attributes)),
   derivative: {
     vjp: (e, { attributes }, cotangent) => [averagePool(e, cotangent, windowsOf(attributes))],
     jvp: (e, { attributes }, [tangent]) =>

@@ -6,7 +6,7 @@ import { elements } from '../reference-tensor.js';
 import { sameShape } from '../shapes.js';
 import { seenInTfjs } from './convolution-tfjs.js';
 import { onnxConvAttributes } from './conv.js';
-import { alongTaps, onnxPoolAttributes, pooledShape } from './pooling.js';
+import { alongTaps, onnxPoolAttributes, pooledShape, poolingWork } from './pooling.js';
 import { spatialOf, tapsOf, windowsOf } from './windows.js';
 
 /** The sum of each window over the number of its places; padding counts as zeros. */
@@ -25,6 +25,7 @@ export const averagePoolOp: OpDefinition = {
       true,
     );
   },
+  work: (_inputs, attributes, shape) => poolingWork(shape, windowsOf(attributes)),
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent) => [
       averagePoolGradient(e, cotangent, spatialOf(at(inputs, 0).shape), windowsOf(attributes)),

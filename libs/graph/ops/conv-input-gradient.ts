@@ -5,7 +5,7 @@ import type { Shape } from '../graph.js';
 import { at, axesAttribute } from '../op.js';
 import type { OnnxWriter, OpDefinition, WrittenNode } from '../op.js';
 import { onnxConvAttributes } from './conv.js';
-import { accumulate, checkTriple, convOptionsOf, zerosOf } from './convolution.js';
+import { accumulate, checkTriple, convOptionsOf, convolutionWork, zerosOf } from './convolution.js';
 import { convInputGradientInTfjs } from './convolution-tfjs.js';
 import { reachOf, spatialOf } from './windows.js';
 
@@ -66,6 +66,7 @@ export const convInputGradientOp: OpDefinition = {
     checkTriple(x, kernel, y, options);
     return x;
   },
+  work: (inputs) => convolutionWork(at(inputs, 1).shape, at(inputs, 0).shape),
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent, wanted) => {
       const [y, kernel] = [at(inputs, 0), at(inputs, 1)];

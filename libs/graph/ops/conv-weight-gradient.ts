@@ -3,7 +3,7 @@ import { conv, convInputGradient, convWeightGradient } from '../emit/convolution
 import type { Dim, Shape } from '../graph.js';
 import { at, axesAttribute } from '../op.js';
 import type { OnnxWriter, OpDefinition, WrittenNode } from '../op.js';
-import { accumulate, checkTriple, convOptionsOf, zerosOf } from './convolution.js';
+import { accumulate, checkTriple, convOptionsOf, convolutionWork, zerosOf } from './convolution.js';
 import { convWeightGradientInTfjs } from './convolution-tfjs.js';
 import { fixedSize } from '../shapes.js';
 import { reachOf, spatialOf } from './windows.js';
@@ -61,6 +61,7 @@ export const convWeightGradientOp: OpDefinition = {
     checkTriple(x, kernel, y, options);
     return kernel;
   },
+  work: (inputs, _attributes, shape) => convolutionWork(shape, at(inputs, 1).shape),
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent, wanted) => {
       const [x, y] = [at(inputs, 0), at(inputs, 1)];

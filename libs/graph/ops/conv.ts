@@ -3,7 +3,7 @@ import { conv, convInputGradient, convWeightGradient } from '../emit/convolution
 import { at } from '../op.js';
 import type { OnnxAttribute, OpDefinition } from '../op.js';
 import type { ConvOptions } from '../emit/convolution.js';
-import { accumulate, checkTriple, convOptionsOf, convolvedShape, zerosOf } from './convolution.js';
+import { accumulate, checkTriple, convOptionsOf, convolutionWork, convolvedShape, zerosOf } from './convolution.js';
 import { convInTfjs } from './convolution-tfjs.js';
 import { spatialOf } from './windows.js';
 
@@ -25,6 +25,7 @@ export const convOp: OpDefinition = {
     checkTriple(x, kernel, y, options);
     return y;
   },
+  work: (inputs, _attributes, shape) => convolutionWork(at(inputs, 1).shape, shape),
   derivative: {
     vjp: (e, { inputs, attributes }, cotangent, wanted) => {
       const [x, kernel] = [at(inputs, 0), at(inputs, 1)];

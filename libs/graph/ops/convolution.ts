@@ -8,8 +8,8 @@ import { UnsupportedModel } from '../errors.js';
 import type { Attributes, Dim, Shape } from '../graph.js';
 import { numberAttribute } from '../op.js';
 import { elements } from '../reference-tensor.js';
-import { sameShape, showShape } from '../shapes.js';
-import { outputSizes, slidingOf, spatialOf, tapsOf } from './windows.js';
+import { factorOf, fixedSize, sameShape, showShape } from '../shapes.js';
+import { outputSizes, slidingOf, slidingWork, spatialOf, tapsOf } from './windows.js';
 import type { Windows } from './windows.js';
 
 export const convOptionsOf = (attributes: Attributes): ConvOptions => ({
@@ -42,6 +42,10 @@ export function convolvedShape(x: Shape, kernel: Shape, options: ConvOptions): S
   const space: Dim[] = x.length === kernel.length ? outputSizes(spatialOf(x), windows) : [];
   return [x[0] ?? 1, kernel[0] ?? 1, ...space];
 }
+
+/** Multiplications of each of the three: the same. */
+export const convolutionWork = (kernel: Shape, y: Shape): number =>
+  slidingWork(spatialOf(y), spatialOf(kernel), fixedSize(y.slice(0, 2)) * factorOf(kernel[1] ?? 1));
 
 interface Operand {
   readonly shape: readonly number[];

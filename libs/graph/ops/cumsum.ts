@@ -5,9 +5,12 @@ import { UnsupportedModel } from '../errors.js';
 import type { Attributes } from '../graph.js';
 import { at, flagAttribute, numberAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
-import { isFree, normalizeAxis, showShape } from '../shapes.js';
+import { fixedSize, isFree, normalizeAxis, showShape } from '../shapes.js';
 import { alongAxis } from './along-axis.js';
 import { beforeStretching } from './stretched.js';
+
+/** Rows are taken out and put back. */
+const STEPS_PER_SUM = 64;
 
 const optionsOf = (attributes: Attributes): Required<CumsumOptions> => ({
   exclusive: flagAttribute(attributes, 'exclusive'),
@@ -34,6 +37,7 @@ export const cumsumOp: OpDefinition = {
     return shape;
   },
   dtype: (inputs) => at(inputs, 0).dtype,
+  work: (_inputs, _attributes, shape) => STEPS_PER_SUM * fixedSize(shape),
   simplify: (e, inputs, attributes) => {
     const x = at(inputs, 0);
     const axis = numberAttribute(attributes, 'axis');

@@ -2,7 +2,7 @@ import { expand, sumTo } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import { at, shapeAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
-import { broadcastOffsets } from '../reference-tensor.js';
+import { broadcastOffsets, forEachOffset } from '../reference-tensor.js';
 import { broadcastShapes, broadcastsTo, sameShape, showShape } from '../shapes.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
@@ -33,7 +33,7 @@ export const expandOp: OpDefinition = {
   },
   reference: (inputs, _, shape) => {
     const x = at(inputs, 0);
-    return Float64Array.from(broadcastOffsets(x.shape, shape), (offset) => x.data[offset] ?? Number.NaN);
+    return forEachOffset(broadcastOffsets(x.shape, shape), (offset) => x.data[offset] ?? Number.NaN);
   },
   tfjs: (tf, inputs, _, shape) => tf.broadcastTo(at(inputs, 0), shape),
   onnx: {

@@ -5,7 +5,7 @@ import { at, flagAttribute } from '../op.js';
 import type { Application, Emit, OnnxNode, OnnxWriter, OpDefinition, Value, WrittenNode } from '../op.js';
 import type { TfjsTensor } from '../tfjs-ops.js';
 import { broadcastOffsets, elements } from '../reference-tensor.js';
-import { broadcastShapes, mergedDim, showShape } from '../shapes.js';
+import { broadcastShapes, factorOf, fixedSize, mergedDim, showShape } from '../shapes.js';
 import { madeBy } from './patterns.js';
 
 const flags = (attributes: Application['attributes']): { transA: boolean; transB: boolean } => ({
@@ -83,6 +83,7 @@ export const matmulOp: OpDefinition = {
     const { transA, transB } = flags(attributes);
     return productShape(at(inputs, 0).shape, at(inputs, 1).shape, transA, transB);
   },
+  work: (inputs, attributes, shape) => fixedSize(shape) * factorOf(matrixDims(at(inputs, 0).shape, flags(attributes).transA)[1]),
   simplify: (e, inputs, attributes) => {
     const { transA, transB } = flags(attributes);
     const [a, b] = [at(inputs, 0), at(inputs, 1)];

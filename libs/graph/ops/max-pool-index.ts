@@ -4,7 +4,7 @@ import { elements } from '../reference-tensor.js';
 import { fixedSize } from '../shapes.js';
 import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
 import { seenInTfjs } from './convolution-tfjs.js';
-import { largestOf, onnxPoolAttributes, pooledShape } from './pooling.js';
+import { largestOf, onnxPoolAttributes, pooledShape, poolingWork } from './pooling.js';
 import { spatialOf, windowsOf } from './windows.js';
 import type { Windows } from './windows.js';
 
@@ -33,6 +33,7 @@ export const maxPoolIndexOp: OpDefinition = {
   name: 'maxPoolIndex',
   shape: (inputs, attributes) => pooledShape(at(inputs, 0).shape, windowsOf(attributes)),
   dtype: () => 'int64',
+  work: (_inputs, attributes, shape) => poolingWork(shape, windowsOf(attributes)),
   derivative: { piecewiseConstant: 'A place does not move until another element is larger.' },
   reference: (inputs, attributes, shape) => {
     const x = at(inputs, 0);

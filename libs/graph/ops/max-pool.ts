@@ -6,7 +6,7 @@ import { at } from '../op.js';
 import type { OpDefinition } from '../op.js';
 import { fixedSize } from '../shapes.js';
 import { seenInTfjs } from './convolution-tfjs.js';
-import { largestOf, onnxPoolAttributes, pooledShape } from './pooling.js';
+import { largestOf, onnxPoolAttributes, pooledShape, poolingWork } from './pooling.js';
 import { windowsOf } from './windows.js';
 
 /** [examples, channels, all of space as one axis] */
@@ -16,6 +16,7 @@ const flat = (shape: Shape): Shape => [...shape.slice(0, 2), fixedSize(shape.sli
 export const maxPoolOp: OpDefinition = {
   name: 'maxPool',
   shape: (inputs, attributes) => pooledShape(at(inputs, 0).shape, windowsOf(attributes)),
+  work: (_inputs, attributes, shape) => poolingWork(shape, windowsOf(attributes)),
   derivative: {
     vjp: (e, { inputs, attributes, output }, cotangent) => {
       const x = at(inputs, 0);

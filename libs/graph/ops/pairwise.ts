@@ -1,7 +1,7 @@
 /** What all functions of two numbers share that are applied elementwise with broadcasting; derivatives are told apart. */
 import { at } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
-import { broadcastOffsets } from '../reference-tensor.js';
+import { broadcastOffsets, forEachOffset } from '../reference-tensor.js';
 import { broadcastShapes } from '../shapes.js';
 import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
 import { commonDtype } from './dtypes.js';
@@ -27,7 +27,7 @@ export function pairwise({ name, onnx, tfjs, commutative = false, f, simplify }:
     reference: (inputs, _, shape) => {
       const [a, b] = [at(inputs, 0), at(inputs, 1)];
       const [fromA, fromB] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
-      return Float64Array.from(fromA, (offset, i) => f(a.data[offset] ?? Number.NaN, b.data[fromB[i] ?? 0] ?? Number.NaN));
+      return forEachOffset(fromA, (offset, i) => f(a.data[offset] ?? Number.NaN, b.data[fromB[i] ?? 0] ?? Number.NaN));
     },
     tfjs: (tf, inputs) => tfjs(tf, at(inputs, 0), at(inputs, 1)),
     onnx: {

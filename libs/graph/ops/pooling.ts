@@ -3,10 +3,14 @@ import type { Shape } from '../graph.js';
 import type { OnnxAttribute } from '../op.js';
 import type { ReferenceTensor } from '../reference-tensor.js';
 import { elements } from '../reference-tensor.js';
-import { outputSizes, spatialOf, tapsOf } from './windows.js';
+import { fixedSize } from '../shapes.js';
+import { outputSizes, slidingWork, spatialOf, tapsOf } from './windows.js';
 import type { Windows } from './windows.js';
 
 export const pooledShape = (x: Shape, windows: Windows): Shape => [...x.slice(0, 2), ...outputSizes(spatialOf(x), windows)];
+
+export const poolingWork = (outputs: Shape, { kernel }: Windows): number =>
+  slidingWork(spatialOf(outputs), kernel, fixedSize(outputs.slice(0, 2)));
 
 export const onnxPoolAttributes = ({ kernel, strides, pads, dilations }: Windows): Record<string, OnnxAttribute> => ({
   kernel_shape: { ints: kernel },

@@ -4,7 +4,7 @@ import { UnsupportedModel } from '../errors.js';
 import type { Attributes, Shape } from '../graph.js';
 import { at, axesAttribute, shapeAttribute } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
-import { walk } from '../reference-tensor.js';
+import { forEachOffset, walk } from '../reference-tensor.js';
 import { expand } from '../emit.js';
 import { isFree, sameShape, showShape, stridesOf } from '../shapes.js';
 import type { TfjsOps, TfjsTensor } from '../tfjs-ops.js';
@@ -115,7 +115,7 @@ export const sliceOp: OpDefinition = {
     const strides = stridesOf(x.shape);
     const base = starts.reduce((offset, start, axis) => offset + start * at(strides, axis), 0);
     const moves = steps.map((step, axis) => step * at(strides, axis));
-    return Float64Array.from(walk(shape, moves), (offset) => x.data[base + offset] ?? Number.NaN);
+    return forEachOffset(walk(shape, moves), (offset) => x.data[base + offset] ?? Number.NaN);
   },
   tfjs: (tf, inputs, attributes, shape) => cutInTfjs(tf, at(inputs, 0), cutOf(attributes), shape),
   onnx: {

@@ -2,7 +2,7 @@ import { transpose } from '../emit.js';
 import { UnsupportedModel } from '../errors.js';
 import { at, axesAttribute } from '../op.js';
 import type { OpDefinition } from '../op.js';
-import { walk } from '../reference-tensor.js';
+import { forEachOffset, walk } from '../reference-tensor.js';
 import { showShape, stridesOf } from '../shapes.js';
 import { dtypeOfFirst } from './dtypes.js';
 import { madeBy } from './patterns.js';
@@ -46,7 +46,7 @@ export const transposeOp: OpDefinition = {
     const x = at(inputs, 0);
     const strides = stridesOf(x.shape);
     const steps = axesAttribute(attributes, 'permutation').map((axis) => at(strides, axis));
-    return Float64Array.from(walk(shape, steps), (offset) => x.data[offset] ?? Number.NaN);
+    return forEachOffset(walk(shape, steps), (offset) => x.data[offset] ?? Number.NaN);
   },
   tfjs: (tf, inputs, attributes) => tf.transpose(at(inputs, 0), [...axesAttribute(attributes, 'permutation')]),
   onnx: {

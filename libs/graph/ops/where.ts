@@ -5,7 +5,7 @@ import type { DType, Shape, ValueType } from '../graph.js';
 import { guardedChoice } from '../onnx/operators/guarded-softmax.js';
 import { at } from '../op.js';
 import type { Emit, OpDefinition, Value } from '../op.js';
-import { broadcastOffsets } from '../reference-tensor.js';
+import { broadcastOffsets, forEachOffset } from '../reference-tensor.js';
 import { broadcastShapes, sameShape } from '../shapes.js';
 import { commonDtype, numberLike } from './dtypes.js';
 import { constantNumber, operandOf } from './patterns.js';
@@ -65,7 +65,7 @@ export const whereOp: OpDefinition = {
   reference: (inputs, _, shape) => {
     const [condition, a, b] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     const [fromA, fromB] = [broadcastOffsets(a.shape, shape), broadcastOffsets(b.shape, shape)];
-    return Float64Array.from(broadcastOffsets(condition.shape, shape), (offset, i) =>
+    return forEachOffset(broadcastOffsets(condition.shape, shape), (offset, i) =>
       condition.data[offset] === 0 ? (b.data[fromB[i] ?? 0] ?? Number.NaN) : (a.data[fromA[i] ?? 0] ?? Number.NaN),
     );
   },

@@ -2,6 +2,7 @@
 import { UnsupportedModel } from '../errors.js';
 import type { Attributes, Shape } from '../graph.js';
 import { axesAttribute } from '../op.js';
+import { elements } from '../reference-tensor.js';
 import { isFree, showShape } from '../shapes.js';
 
 /** One number for each spatial axis; `pads` first those in front of each axis and then those behind, as ONNX has them. */
@@ -76,6 +77,13 @@ export interface Taps {
   readonly kernel: Int32Array;
   readonly output: Int32Array;
 }
+
+/** How many multiplications a place at which three elements meet is worth, which becomes an object on its way. */
+const STEPS_PER_TAP = 32;
+
+/** Steps of what slides windows over space: all pairs of an output and an element of the kernel, for so many pairs of channels. */
+export const slidingWork = (outputs: readonly number[], kernel: readonly number[], channelPairs: number): number =>
+  elements(outputs) * elements(kernel) * (channelPairs + STEPS_PER_TAP);
 
 /** Padding is left out. For each output the kernel's elements come in order. */
 export function tapsOf(size: readonly number[], outputs: readonly number[], windows: Windows): Taps {

@@ -53,7 +53,7 @@ export class GraphNodeView {
   /** Sizes, axes and the like: known while importing. */
   known(index: number): KnownTensor {
     const part = this.input(index);
-    const tensor = part.kind === 'known' ? part : knownFrom(part.value);
+    const tensor = part.kind === 'known' ? part : knownFrom(this.#builder.work, part.value);
     if (tensor !== undefined) return tensor;
     throw this.unsupported(`input ${index} is not known before the model runs`, 'sizes and axes that do not depend on data');
   }

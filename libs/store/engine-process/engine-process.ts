@@ -35,7 +35,7 @@ const firstStartWithinMs = 10_000;
 const maxStartMs = 10 * 60_000;
 const lookEveryMs = 3000;
 /** An engine whose own loop does not answer for so long is of no use to anybody. */
-const maxSilenceMs = 30_000;
+const maxSilenceMs = 60_000;
 /** Statements that run at closing may end; a mutation of a large table is given up, and goes on at the next start. */
 const graceMs = 20_000;
 

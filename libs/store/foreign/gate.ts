@@ -163,12 +163,14 @@ function cutOutput(
     const token = tokens[i]!;
     if (token.kind === 'other' && /[([{]/.test(token.text)) depth++;
     if (token.kind === 'other' && /[)\]}]/.test(token.text)) depth--;
-    if (depth > 0 || token.text !== 'FORMAT' || tokens[i + 1]?.kind !== 'word') continue;
+    // The formatter quotes `Null`.
+    const format = nameOf(tokens[i + 1]);
+    if (depth > 0 || token.text !== 'FORMAT' || format === undefined) continue;
     const behind = tokens.slice(i + 2);
     const clause = settingsClauses(behind)[0];
     if (behind.length > 0 && (clause === undefined || behind[0]?.at !== clause.at)) continue;
     const settings = (clause?.settings ?? []).map(({ name, value }) => [name, unquote(value)] as const);
-    return { body: text.slice(0, token.at).trimEnd(), format: tokens[i + 1]!.text, settings: Object.fromEntries(settings) };
+    return { body: text.slice(0, token.at).trimEnd(), format, settings: Object.fromEntries(settings) };
   }
   return { body: text, settings: {} };
 }

@@ -1,13 +1,14 @@
 import type {
   AlertDeliveriesAnswer,
   AlertDeliveryBody,
+  AlertReceiverBody,
   AlertRuleAnswer,
   AlertRuleBody,
   AlertRulesAnswer,
   AlertTestAnswer,
 } from '#dashboard/events/alerts.js';
 import { fill, h } from '../dom.js';
-import { formatAgo } from '../format.js';
+import { formatAgo, formatCount } from '../format.js';
 import { ApiError, type Api } from '../live/api.js';
 import { ruleForm } from './rule-form.js';
 import type { View } from './view.js';
@@ -75,7 +76,7 @@ export class AlertsView implements View {
   }
 
   private ruleRow(rule: AlertRuleBody): HTMLElement {
-    const { id, name, kinds, minSeverity, runFilter, url, enabled, disabledReason } = rule;
+    const { id, name, kinds, minSeverity, runFilter, url, enabled, disabledReason, receiver } = rule;
     const button = (label: string, action: () => Promise<void>): HTMLElement =>
       h('button', { type: 'button', class: 'tool', 'aria-label': `${label}: ${name}`, onclick: () => void action() }, label);
     return h(
@@ -90,6 +91,7 @@ export class AlertsView implements View {
         {},
         h('span', { class: enabled ? 'badge on' : 'badge' }, enabled ? 'on' : 'off'),
         disabledReason !== undefined && h('span', { class: 'muted' }, ` ${disabledReason}`),
+        receiverState(receiver),
       ),
       h(
         'td',
@@ -176,6 +178,20 @@ function deliveryRow(one: AlertDeliveryBody): HTMLElement {
       h('div', { class: 'muted' }, [answer, next].filter((part) => part !== '').join(', ')),
     ),
     h('td', {}, formatAgo(Date.now() - one.createdMs)),
+  );
+}
+
+/** Nothing while all is well and nothing waits. */
+function receiverState(receiver: AlertReceiverBody | undefined): HTMLElement | undefined {
+  const { waiting = 0, failingSinceMs, error = '' } = receiver ?? {};
+  const waits = waiting === 0 ? '' : `${formatCount(waiting)} waiting`;
+  if (failingSinceMs === undefined) return waits === '' ? undefined : h('div', { class: 'muted' }, waits);
+  const since = `failing since ${formatAgo(Date.now() - failingSinceMs)}`;
+  return h(
+    'div',
+    {},
+    h('span', { class: 'badge', 'data-state': 'failed' }, since),
+    h('div', { class: 'muted' }, [error, waits].filter((part) => part !== '').join(', ')),
   );
 }
 

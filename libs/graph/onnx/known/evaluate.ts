@@ -6,13 +6,20 @@ import type { Attributes, ConstantData, DType, Dim } from '../../graph.js';
 import type { Emit, OnnxReader, Value } from '../../op.js';
 import { opNamed } from '../../ops/registry.js';
 import { isFree, showShape } from '../../shapes.js';
-import { checkKnownSize, hasSymbols, known } from './known.js';
+import { elements, inDouble, listed } from '../../reference-tensor.js';
+import { costOf, type WorkBudget } from '../../work-budget.js';
+import { hasSymbols, known, MAX_KNOWN_ELEMENTS, roomFor, tooLarge } from './known.js';
 import type { KnownTensor } from './known.js';
 import { Undecided } from './symbols.js';
 
 /** Applies ops to constants at once. */
 class Calculator implements Emit {
+  readonly work: WorkBudget;
   #count = 0;
+
+  constructor(work: WorkBudget) {
+    this.work = work;
+  }
 
   constant(shape: readonly number[], data: ConstantData, dtype: DType = 'float32'): Value {
     return { index: this.#count++, dtype, shape, source: { kind: 'constant', data } };
@@ -27,10 +34,11 @@ class Calculator implements Emit {
     const shape = definition.shape(inputs, attributes);
     if (op === 'batchSize' || shape.some(isFree)) throw new Undecided(`A tensor of shape ${showShape(shape)}`);
     const fixed = shape as readonly number[];
-    checkKnownSize(fixed);
+    if (elements(fixed) > MAX_KNOWN_ELEMENTS) throw tooLarge(fixed);
+    this.work.spend(costOf(definition, inputs, attributes, fixed));
     const tensors = inputs.map(({ source, shape: from }) => ({
       shape: from as readonly number[],
-      data: source.kind === 'constant' ? Float64Array.from(source.data) : new Float64Array(),
+      data: source.kind === 'constant' ? inDouble(source.data) : new Float64Array(),
     }));
     const dtype = definition.dtype?.(inputs, attributes) ?? 'float32';
     return this.constant(fixed, definition.reference(tensors, attributes, fixed), dtype);
@@ -67,26 +75,28 @@ const numbersOf = ({ source }: Value): ArrayLike<number> => (source.kind === 'co
 
 /** What the reader of an operator makes of known inputs; undefined where symbols would have to be calculated with. */
 export function evaluated(
+  work: WorkBudget,
   opType: string,
   inputs: readonly (KnownTensor | undefined)[],
   read: Reading,
 ): readonly (KnownTensor | undefined)[] | undefined {
   const isMoved = movedInputs[opType];
   const symbolic = inputs.map((input, i) => input !== undefined && hasSymbols(input) && (isMoved?.(i) ?? true));
-  const calculator = new Calculator();
+  const calculator = new Calculator(work);
   if (!symbolic.includes(true)) {
     return [read(calculator, inputs)]
       .flat()
-      .map((value) => value && known(value.dtype, fixedShape(value), Array.from(numbersOf(value))));
+      .map((value) => value && known(value.dtype, fixedShape(value), listed(numbersOf(value))));
   }
   if (isMoved === undefined) return undefined;
-  const elements: Dim[] = [];
+  const moved: Dim[] = [];
   let dtype: DType = 'int64';
   const places = inputs.map((input, i) => {
     if (input === undefined || !isMoved(i)) return input;
     // Place 0 is left for zeros that an op puts in.
-    const data = Float64Array.from(input.data, (_, k) => elements.length + k + 1);
-    for (const element of input.data) elements.push(element);
+    const data = Float64Array.from(input.data, (_, k) => moved.length + k + 1);
+    roomFor(work, input.shape);
+    for (const element of input.data) moved.push(element);
     dtype = input.dtype;
     return { kind: 'tensor' as const, value: calculator.constant(input.shape, data) };
   });
@@ -96,7 +106,7 @@ export function evaluated(
       known(
         dtype,
         fixedShape(value),
-        Array.from(numbersOf(value), (place) => (place === 0 ? 0 : (elements[place - 1] ?? 0))),
+        Array.from(numbersOf(value), (place) => (place === 0 ? 0 : (moved[place - 1] ?? 0))),
       ),
   );
 }

@@ -9,8 +9,9 @@ import { UnsupportedModel } from '../../errors.js';
 import type { DType, Dim } from '../../graph.js';
 import type { Emit, Value } from '../../op.js';
 import { constantNumber, madeBy } from '../../ops/patterns.js';
-import { elements } from '../../reference-tensor.js';
+import { elements, listed } from '../../reference-tensor.js';
 import { factorOf, isFree, showShape, sizeOf } from '../../shapes.js';
+import type { WorkBudget } from '../../work-budget.js';
 
 export interface KnownTensor {
   readonly kind: 'known';
@@ -25,14 +26,21 @@ export const MAX_KNOWN_ELEMENTS = 2 ** 22;
 /** Floats that came with the file may be weights; only few of them are taken for numbers about shapes. */
 const MAX_GIVEN_FLOATS = 4096;
 
-export function checkKnownSize(shape: readonly number[]): number {
+/** Before it is made: the number of elements, each of which takes so many steps. */
+export function roomFor(work: WorkBudget, shape: readonly number[], stepsPerElement = 1): number {
   const size = elements(shape);
-  if (size <= MAX_KNOWN_ELEMENTS && shape.every((dim) => dim >= 0)) return size;
-  throw new UnsupportedModel(`A tensor of shape ${showShape(shape)} would be made while importing`, {
+  if (size <= MAX_KNOWN_ELEMENTS && shape.every((dim) => dim >= 0)) {
+    work.spend({ steps: size * stepsPerElement, elements: size });
+    return size;
+  }
+  throw tooLarge(shape);
+}
+
+export const tooLarge = (shape: readonly number[]): UnsupportedModel =>
+  new UnsupportedModel(`A tensor of shape ${showShape(shape)} would be made while importing`, {
     value: showShape(shape),
     expected: `at most ${MAX_KNOWN_ELEMENTS} elements`,
   });
-}
 
 export const known = (dtype: DType, shape: readonly number[], data: readonly Dim[]): KnownTensor => ({
   kind: 'known',
@@ -53,9 +61,10 @@ const workedOut = new WeakSet<Value>();
 export function valueOf(e: Emit, tensor: KnownTensor): Value {
   const before = asValues.get(tensor);
   if (before !== undefined) return before;
+  roomFor(e.work, tensor.shape);
   const value = hasSymbols(tensor)
     ? withExamples(e, tensor)
-    : e.constant(tensor.shape, Float64Array.from(tensor.data as readonly number[]), tensor.dtype);
+    : e.constant(tensor.shape, new Float64Array(tensor.data as readonly number[]), tensor.dtype);
   asValues.set(tensor, value);
   asTensors.set(value, tensor);
   workedOut.add(value);
@@ -70,24 +79,32 @@ function withExamples(e: Emit, { dtype, shape, data }: KnownTensor): Value {
 }
 
 /** A constant as a known tensor; undefined for what depends on data, and for weights. */
-export function knownFrom(value: Value): KnownTensor | undefined {
+export function knownFrom(work: WorkBudget, value: Value): KnownTensor | undefined {
   const before = asTensors.get(value);
   if (before !== undefined) return before;
   const size = sizeOf(value.shape);
   if (size === undefined || size > MAX_KNOWN_ELEMENTS) return undefined;
-  const data = numbersIn(value, size);
+  const data = numbersIn(work, value, size);
   if (data === undefined) return undefined;
   const tensor = known(value.dtype, value.shape as readonly number[], data);
   asTensors.set(value, tensor);
   return tensor;
 }
 
-function numbersIn(value: Value, size: number): readonly number[] | undefined {
+function numbersIn(work: WorkBudget, value: Value, size: number): readonly number[] | undefined {
   const stretched = madeBy(value, 'expand')?.inputs[0];
   const number = stretched && constantNumber(stretched);
-  if (number !== undefined) return Array.from({ length: size }, () => number);
-  if (value.source.kind !== 'constant') return undefined;
-  return value.dtype !== 'float32' || size <= MAX_GIVEN_FLOATS ? Array.from(value.source.data) : undefined;
+  const { source, dtype } = value;
+  const isKnown = number !== undefined || (source.kind === 'constant' && (dtype !== 'float32' || size <= MAX_GIVEN_FLOATS));
+  if (!isKnown) return undefined;
+  work.spend({ steps: size, elements: size });
+  return source.kind === 'constant' ? listed(source.data) : repeated(number ?? Number.NaN, size);
+}
+
+export function repeated(number: number, count: number): readonly number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(number);
+  return numbers;
 }
 
 /** True of floats that came of known tensors: a mask, an encoding of positions. */

@@ -3,11 +3,13 @@ import type { GraphBuilder } from '../../builder.js';
 import { countingTo, filled } from '../../emit/shape.js';
 import type { DType, Dim, Shape } from '../../graph.js';
 import type { OnnxNode, Value } from '../../op.js';
+import { elements } from '../../reference-tensor.js';
 import { freeAxes, isFree, mergedDim, showShape, stridesOf } from '../../shapes.js';
+import { STEPS_PER_ELEMENT, type WorkBudget } from '../../work-budget.js';
 import { elementType } from '../proto.js';
 import type { OnnxTensor } from '../proto.js';
 import { floatsOf, integersOf, isFloatType } from '../tensors.js';
-import { checkKnownSize, known, knownScalar, valueOf } from './known.js';
+import { known, knownScalar, repeated, roomFor, valueOf } from './known.js';
 import type { KnownTensor } from './known.js';
 import { divided, plus, times } from './symbols.js';
 
@@ -15,6 +17,7 @@ export type Made = KnownTensor | Value;
 
 /** A node that may have inputs that are not known. */
 export interface MakingNode extends OnnxNode {
+  readonly work: WorkBudget;
   /** Undefined where it is missing or not known. */
   known(index: number): KnownTensor | undefined;
   tensor(name: string): OnnxTensor | undefined;
@@ -58,12 +61,8 @@ const makeFilled: Maker = (builder, node) => {
   if (value === undefined) throw node.unsupported('a value without a number');
   const dtype = dtypeFrom(type);
   if (dtype === 'float32' || freeAxes(shape) > 0) return filled(builder, shape, value, dtype);
-  const size = checkKnownSize(shape as readonly number[]);
-  return known(
-    dtype,
-    shape as readonly number[],
-    Array.from({ length: size }, () => value),
-  );
+  const size = roomFor(node.work, shape as readonly number[]);
+  return known(dtype, shape as readonly number[], repeated(value, size));
 };
 
 /** From 0 to a multiple of the number of examples it is counted when the graph runs. */
@@ -79,12 +78,10 @@ const makeRange: Maker = (builder, node) => {
   if (isFree(start) || isFree(delta)) throw node.unsupported(`a range from ${start} in steps of ${delta}`, 'fixed numbers');
   const count = Math.max(0, Math.ceil(span / delta));
   if (!Number.isFinite(count)) throw node.unsupported(`a range from ${start} to ${limit} in steps of ${delta}`);
-  checkKnownSize([count]);
-  return known(
-    dtype,
-    [count],
-    Array.from({ length: count }, (_, i) => start + i * delta),
-  );
+  roomFor(node.work, [count]);
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(start + i * delta);
+  return known(dtype, [count], numbers);
 };
 
 const makeEye: Maker = (_builder, node) => {
@@ -94,7 +91,7 @@ const makeEye: Maker = (_builder, node) => {
     throw node.unsupported(`a diagonal of ${showShape(shape)}`, 'two fixed axes');
   }
   const shift = node.int('k', 0);
-  const size = checkKnownSize([rows, columns]);
+  const size = roomFor(node.work, [rows, columns]);
   const data = Array.from({ length: size }, (_, i) => ((i % columns) - Math.floor(i / columns) === shift ? 1 : 0));
   return known(dtypeFrom(node.int('dtype', elementType.float)), [rows, columns], data);
 };
@@ -102,9 +99,12 @@ const makeEye: Maker = (_builder, node) => {
 /** The places of what is not zero, one row for each axis. */
 const makeNonZero: Maker = (_builder, node) => {
   const { shape, data } = knownInput(node, 0);
-  const places = data.flatMap((x, i) => (x === 0 ? [] : [i]));
+  roomFor(node.work, shape, STEPS_PER_ELEMENT * (1 + shape.length));
+  const places: number[] = [];
+  for (const [i, x] of data.entries()) if (x !== 0) places.push(i);
   const strides = stridesOf(shape);
   const rows = shape.map((dim, axis) => places.map((place) => Math.floor(place / (strides[axis] ?? 1)) % dim));
+  roomFor(node.work, [shape.length, places.length]);
   return known('int64', [shape.length, places.length], rows.flat());
 };
 
@@ -121,6 +121,8 @@ export const makers: ReadonlyMap<string, Maker> = new Map<string, Maker>([
 export function constantFrom(builder: GraphBuilder, tensor: OnnxTensor): Made {
   if (isFloatType(tensor.dataType)) return builder.constant(tensor.dims, floatsOf(tensor));
   const dtype = dtypeFrom(tensor.dataType ?? 0);
+  const count = Math.min(elements(tensor.dims), tensor.rawData?.length ?? Infinity);
+  builder.work.spend({ steps: count, elements: count });
   const data = integersOf(tensor);
   return known(dtype, tensor.dims, dtype === 'bool' ? data.map((x) => (x === 0 ? 0 : 1)) : data);
 }

@@ -2,7 +2,8 @@
 import type { Dim } from '../../graph.js';
 import { walk } from '../../reference-tensor.js';
 import { normalizeAxis, stridesOf } from '../../shapes.js';
-import { known } from './known.js';
+import { STEPS_PER_ELEMENT } from '../../work-budget.js';
+import { known, roomFor } from './known.js';
 import type { KnownNode, Rule } from './rule.js';
 import { divided, larger, plus, smaller, times } from './symbols.js';
 
@@ -19,6 +20,7 @@ const reduction =
   (f: (a: Dim, b: Dim) => Dim, empty: number, finish = (sum: Dim, _count: number): Dim => sum): Rule =>
   (node) => {
     const { dtype, shape, data } = node.operand(0);
+    roomFor(node.work, shape, STEPS_PER_ELEMENT);
     const axes = axesOf(node, shape.length);
     const kept = shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
     const strides = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));

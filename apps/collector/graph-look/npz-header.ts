@@ -1,5 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib';
-import { refuse } from './checks.js';
+import { inflated } from './inflated.js';
+import { refuse } from '../checks.js';
 
 /** Reads a part of a file that may be too large to hold. */
 export interface RangeReader {
@@ -11,8 +12,8 @@ export interface RangeReader {
 export interface NpyArray {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Its raw bytes, read when asked. */
-  data(): Promise<Buffer>;
+  /** Its raw bytes, part by part; read when asked, and never more of them than the file said. */
+  data(): AsyncIterable<Buffer>;
 }
 
 interface ZipEntry {
@@ -27,8 +28,14 @@ const maxCommentBytes = 65_535;
 const maxDirectoryBytes = 1024 * 1024;
 /** Enough for any .npy header that numpy writes for plain arrays. */
 const npyHeaderBytes = 4096;
-/** An inflated array of labels may not be larger: one byte of deflate can stand for a thousand. */
-const maxInflatedBytes = 1024 * 1024 * 1024;
+/** What a header may inflate to: one byte of deflate can stand for a thousand. */
+const maxHeaderBytes = 8 * 1024 * 1024;
+/** Examples that somebody measures on do not pack to a hundredth; zeros by the gigabyte do. */
+const maxRatio = 100;
+/** Where an array is small, whatever it packs to is fine. */
+const freeBytes = 64 * 1024 * 1024;
+/** Entries of an archive: arrays of a probe set, and then some. */
+const maxEntries = 256;
 
 const dtypes = new Map([
   ['<f4', 'float32'],
@@ -56,6 +63,7 @@ async function readDirectory(file: RangeReader, field: string): Promise<Map<stri
   const count = tail.readUInt16LE(at + 10);
   const bytes = tail.readUInt32LE(at + 12);
   const offset = tail.readUInt32LE(at + 16);
+  if (count > maxEntries) refuseFile(field, `it has ${count} entries`, `at most ${maxEntries}`);
   if (bytes > maxDirectoryBytes || offset + bytes > file.bytes) refuseFile(field, 'its directory lies outside of it');
   const directory = await file.read(offset, bytes);
   const entries = new Map<string, ZipEntry>();
@@ -101,31 +109,48 @@ async function readArray(file: RangeReader, entry: ZipEntry, field: string): Pro
   const start = headerOffset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
   if (start + compressedBytes > file.bytes) refuseFile(field, 'it lies outside of the file');
   if (method === 0 && compressedBytes !== bytes) refuseFile(field, 'its sizes disagree');
-  // As many bytes as a header may have: enough of them, compressed or not.
-  const expand = async (length: number): Promise<Buffer> => {
-    const raw = await file.read(start, length);
-    if (method === 0) return raw;
-    try {
-      // With a flush at the end, what was cut off is no error.
-      return inflateRawSync(raw, { maxOutputLength: maxInflatedBytes, finishFlush: constants.Z_SYNC_FLUSH });
-    } catch {
-      return refuseFile(field, 'it cannot be inflated');
-    }
-  };
-  const head = await expand(Math.min(compressedBytes, npyHeaderBytes));
+  if (bytes > freeBytes && bytes > maxRatio * compressedBytes) {
+    refuseFile(
+      field,
+      `${compressedBytes} bytes would unpack to ${bytes}`,
+      `at most ${maxRatio} times as much, or ${freeBytes} bytes`,
+    );
+  }
+  const packedHead = await file.read(start, Math.min(compressedBytes, npyHeaderBytes));
+  const head = method === 0 ? packedHead : inflatedHead(packedHead, field);
   const { dtype, shape, dataOffset, itemBytes } = readNpyHeader(head, field);
   const dataBytes = shape.reduce((product, size) => product * size, itemBytes);
   if (dataOffset + dataBytes !== bytes) refuseFile(field, `${bytes} bytes do not hold shape [${shape.join(', ')}] of ${dtype}`);
+  const packed = { file, start, compressedBytes, isDeflated: method === 8 };
   return {
     dtype,
     shape,
-    data: async () => {
-      if (bytes > maxInflatedBytes) refuseFile(field, `it is larger than ${maxInflatedBytes} bytes`);
-      const whole = await expand(compressedBytes);
-      if (whole.length !== bytes) refuseFile(field, `it has ${whole.length} bytes, not ${bytes}`);
-      return whole.subarray(dataOffset, dataOffset + dataBytes);
+    data: async function* () {
+      let at = 0;
+      try {
+        for await (const part of inflated(packed, bytes)) {
+          yield part.subarray(Math.max(0, Math.min(part.length, dataOffset - at)));
+          at += part.length;
+        }
+      } catch (error) {
+        if (error instanceof RangeError) refuseFile(field, error.message);
+        if (isZlibError(error)) refuseFile(field, 'it cannot be inflated');
+        throw error;
+      }
+      if (at !== bytes) refuseFile(field, `it has ${at} bytes, not ${bytes}`);
     },
   };
+}
+
+const isZlibError = (error: unknown): boolean => error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+
+/** With a flush at the end, what was cut off is no error. */
+function inflatedHead(packed: Buffer, field: string): Buffer {
+  try {
+    return inflateRawSync(packed, { maxOutputLength: maxHeaderBytes, finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return refuseFile(field, 'it cannot be inflated');
+  }
 }
 
 interface NpyHeader {

@@ -10,7 +10,8 @@ import {
   type LossSpec,
 } from '#graph/index.js';
 import type { LossConvention, ModelDescription, ProbeSet } from '#wire/generated/messages.js';
-import { refuse } from './checks.js';
+import { refuse } from '../checks.js';
+import { classRange } from './class-range.js';
 import { readNpz, type RangeReader } from './npz-header.js';
 
 /** What DescribeModel answers. */
@@ -19,14 +20,18 @@ export interface CheckedModel {
   readonly parameterCount: number;
 }
 
-export interface ModelFiles {
+export interface OpenedFiles {
   readonly graph: Buffer;
   readonly train: RangeReader;
   readonly val: RangeReader | undefined;
 }
 
 /** Looks at a model as the analyzer will, so that what cannot be measured is refused while somebody is there to read it. */
-export async function checkModel(model: ModelDescription, loss: LossConvention | null, files: ModelFiles): Promise<CheckedModel> {
+export async function checkModel(
+  model: ModelDescription,
+  loss: LossConvention | null,
+  files: OpenedFiles,
+): Promise<CheckedModel> {
   const spec = lossSpecOf(loss);
   const forward = importGraph(model, spec, files.graph);
   const inputs = parametersOf(forward);
@@ -101,20 +106,16 @@ async function probeSetShape(file: RangeReader, set: ProbeSet, field: string, ig
     });
   }
   const shape: Shape = { xShape: x.shape, xDtype: x.dtype, yShape: y.shape, yDtype: y.dtype, classNames: set.classNames };
-  return y.dtype === 'int64' ? { ...shape, ...classRange(await y.data(), ignored) } : shape;
+  if (y.dtype !== 'int64') return shape;
+  // As many labels as the examples have numbers at most: a file of labels alone is read no further.
+  if (product(y.shape) > product(x.shape)) {
+    refuse('PROBE_SET_MISMATCH', 'the probe set has more labels than numbers in its examples', {
+      field: `${field}.y`,
+      value: `[${y.shape.join(', ')}]`,
+      expected: `at most ${product(x.shape)} labels`,
+    });
+  }
+  return { ...shape, ...(await classRange(y.data(), ignored)) };
 }
 
-function classRange(bytes: Buffer, ignored: number | undefined): { readonly minClass?: number; readonly maxClass?: number } {
-  if (bytes.length === 0) return {};
-  // Copied where it must be: numbers of eight bytes need an aligned place.
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
-  const classes = new BigInt64Array(aligned.buffer, aligned.byteOffset, bytes.length / 8);
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const each of classes) {
-    const value = Number(each);
-    if (value === ignored) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return min > max ? {} : { minClass: min, maxClass: max };
-}
+const product = (shape: readonly number[]): number => shape.reduce((size, dim) => size * dim, 1);

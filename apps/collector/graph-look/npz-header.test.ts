@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { StagewatchError } from '#runtime/errors.js';
 import { writeNpz } from '#wire/npz.js';
-import { readNpz, type RangeReader } from './npz-header.js';
+import { classRange } from './class-range.js';
+import { inflated } from './inflated.js';
+import { readNpz, type NpyArray, type RangeReader } from './npz-header.js';
 
 const python = '/usr/bin/python3';
 
@@ -22,6 +25,20 @@ function fromNumpy(code: string): Buffer {
   return execFileSync(python, ['-c', script], { maxBuffer: 1e8 });
 }
 
+async function whole(array: NpyArray): Promise<Buffer> {
+  const parts = [];
+  for await (const part of array.data()) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** The same file with other numbers in the directory entry of its last array. */
+function lying(change: (directory: Buffer) => void): Buffer {
+  const copy = Buffer.from(file);
+  const at = copy.lastIndexOf(Buffer.from('PK\u0001\u0002', 'latin1'));
+  change(copy.subarray(at));
+  return copy;
+}
+
 const file = writeNpz({
   x: { shape: [3, 2], data: new Float32Array(6) },
   y: { shape: [3], data: BigInt64Array.of(1n, -2n, 3n) },
@@ -34,7 +51,7 @@ describe('reading the header of an .npz', () => {
       ['x', 'float32', [3, 2]],
       ['y', 'int64', [3]],
     ]);
-    const data = await arrays.get('y')!.data();
+    const data = await whole(arrays.get('y')!);
     expect([0, 8, 16].map((at) => data.readBigInt64LE(at))).toEqual([1n, -2n, 3n]);
   });
 
@@ -47,7 +64,7 @@ describe('reading the header of an .npz', () => {
       'train',
     );
     expect(arrays.get('x')).toMatchObject({ dtype: 'float32', shape: [1000, 8, 8] });
-    expect((await arrays.get('y')!.data()).readBigInt64LE(999 * 8)).toBe(999n);
+    expect((await whole(arrays.get('y')!)).readBigInt64LE(999 * 8)).toBe(999n);
   });
 
   it.runIf(existsSync(python)).each([
@@ -75,5 +92,39 @@ describe('reading the header of an .npz', () => {
     }
     expect(new Set(answers)).toEqual(new Set(['read', 'PROBE_SET_MISMATCH']));
     expect(answers.filter((answer) => answer !== 'read').length).toBeGreaterThan(50);
+  });
+
+  it('refuses what would unpack to far more than it is, before it is unpacked', async () => {
+    const bomb = lying((directory) => {
+      directory.writeUInt16LE(8, 10);
+      directory.writeUInt32LE(2 ** 31, 24);
+    });
+    await expect(readNpz(reader(bomb), 'train')).rejects.toMatchObject({
+      code: 'PROBE_SET_MISMATCH',
+      message: expect.stringContaining('would unpack to 2147483648'),
+    });
+  });
+
+  it('stops at the first byte that is more than was said', async () => {
+    const zeros = deflateRawSync(Buffer.alloc(50_000_000));
+    const parts = inflated({ file: reader(zeros), start: 0, compressedBytes: zeros.length, isDeflated: true }, 1000);
+    await expect(parts.next()).rejects.toThrow('more than the 1000 bytes');
+  });
+
+  it('refuses archives of very many entries, and arrays of sizes that no file has', async () => {
+    const many = Buffer.from(file);
+    many.writeUInt16LE(60_000, many.length - 12);
+    await expect(readNpz(reader(many), 'train')).rejects.toMatchObject({ code: 'PROBE_SET_MISMATCH' });
+    const huge = Buffer.from(file.toString('latin1').replace('(3, 2)', '(9e9,2'.slice(0, 6)), 'latin1');
+    await expect(readNpz(reader(huge), 'train')).rejects.toMatchObject({ code: 'PROBE_SET_MISMATCH' });
+  });
+
+  it('finds the range of classes over parts that end in the middle of one', async () => {
+    const classes = Buffer.from(BigInt64Array.of(5n, -100n, 2n ** 40n, -(2n ** 33n), 7n, -1n, 2n ** 31n).buffer);
+    async function* parts(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < classes.length; at += 11) yield await Promise.resolve(classes.subarray(at, at + 11));
+    }
+    expect(await classRange(parts(), -100)).toEqual({ minClass: -(2 ** 33), maxClass: 2 ** 40 });
+    expect(await classRange(parts(), 5)).toEqual({ minClass: -(2 ** 33), maxClass: 2 ** 40 });
   });
 });
