@@ -21,7 +21,7 @@ export class ExpectedSeconds {
   atLeast(run: string, coldSeconds: number): number | undefined {
     const known = this.runs.get(run);
     if (known === undefined) return undefined;
-    const shortest = Math.min(...known.seconds);
+    const shortest = known.seconds.reduce((least, seconds) => Math.min(least, seconds), Infinity);
     return known.isCold && shortest < coldSeconds ? undefined : shortest;
   }
 
