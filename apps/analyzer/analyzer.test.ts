@@ -90,8 +90,8 @@ describe('analyzer', () => {
       factor: 1,
     });
     await analyzer!.close();
-    // Of the blobs only the newest snapshot and the newest tracker are left.
-    expect(await blobsOf(`runs/${run}/`)).toEqual([`runs/${run}/snapshots/1-200`, expect.stringContaining('/tracker/')]);
+    // Of the blobs only the newest snapshot is left: a run that has ended needs no start for a next measurement.
+    expect(await blobsOf(`runs/${run}/`)).toEqual([`runs/${run}/snapshots/1-200`]);
     expect(JSON.stringify(Buffer.from((await (await house.bus.group('records', 'judge')).state(run))!).toString())).not.toContain(
       'secret',
     );
@@ -136,6 +136,11 @@ describe('analyzer', () => {
     expect(dead.map(({ reason }) => reason)).toEqual([
       'measuring the snapshot of step 1 ended its process twice: it was ended by SIGSEGV',
     ]);
+    const said = house.store.rows('findings').filter(({ kind }) => kind === 'dead_letter');
+    expect(said.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^A snapshot was set aside.*step 1 ended its process twice.*dead-letters drop records\/judge\//),
+    ]);
+    expect(said[0]!.text).not.toContain('retry');
     expect(house.store.rows('runs')[0]).toMatchObject({ status: 'finished', step: 4 });
     expect(house.store.rows('instruments').every(({ on }) => on)).toBe(true);
   });

@@ -40,7 +40,6 @@ async function findingOf(bus: Bus, group: string, message: Message, reason: stri
   const memory = await memoryOf(bus, run);
   const place = placeOf(message);
   const { attempt = memory?.attempt ?? 1, step = memory?.step ?? 0 } = place;
-  const what = place.step === undefined ? 'A message' : `A record at step ${place.step}`;
   const short = reason.length > maxReasonCharacters ? `${reason.slice(0, maxReasonCharacters)}…` : reason;
   const letter = `records/${group}/${run}/${position}`;
   return {
@@ -54,20 +53,41 @@ async function findingOf(bus: Bus, group: string, message: Message, reason: stri
     provisional: false,
     severity: 'warning',
     evidence: { letter, record: id, reason: short },
-    text:
-      `${what} was set aside by the ${group}, ${losses[group] ?? 'it was not worked on'}: ${short}. ` +
-      `It is kept: 'stagewatch dead-letters show ${letter}' shows it, retry tries it again, drop forgets it.`,
+    text: place.isMeasurement === true ? ofSnapshot(short, letter) : ofRecord(place.step, group, short, letter),
     timeMs,
     runName: memory?.attached.name ?? '',
     project: memory?.attached.project || 'default',
   };
 }
 
+function ofRecord(step: number | undefined, group: string, reason: string, letter: string): string {
+  const what = step === undefined ? 'A message' : `A record at step ${step}`;
+  return (
+    `${what} was set aside by the ${group}, ${losses[group] ?? 'it was not worked on'}: ${reason}. ` +
+    `It is kept: 'stagewatch dead-letters show ${letter}' shows it, retry tries it again, drop forgets it.`
+  );
+}
+
+/** The letter only says what became of the snapshot: to try it again would measure nothing. */
+function ofSnapshot(reason: string, letter: string): string {
+  return (
+    `A snapshot was set aside, there are no readings of it: ${reason}. The run goes on without it; later snapshots are ` +
+    `measured. 'stagewatch dead-letters drop ${letter}' takes this off the list.`
+  );
+}
+
+interface Place {
+  readonly attempt?: number;
+  readonly step?: number;
+  /** It says what became of a snapshot. */
+  readonly isMeasurement?: boolean;
+}
+
 /** Where in the run the record stood; nothing when it cannot be read. */
-function placeOf(message: Message): { readonly attempt?: number; readonly step?: number } {
+function placeOf(message: Message): Place {
   try {
-    const { attempt, record } = decode(message);
-    return { attempt, ...(record !== undefined && { step: record.step }) };
+    const { attempt, record, measured } = decode(message);
+    return { attempt, ...(record !== undefined && { step: record.step }), isMeasurement: measured !== undefined };
   } catch {
     return {};
   }

@@ -17,6 +17,11 @@ import { takeSnapshot } from './take-snapshot.js';
  * like any other. Only rank 0 of the newest attempt is judged; the numbers of other ranks are in the tables.
  */
 export function advance(memory: RunMemory | undefined, envelope: Envelope, cause: Cause): Outcome | undefined {
+  const outcome = take(memory, envelope, cause);
+  return outcome && { ...outcome, memory: withoutNeedlessTracker(outcome.memory) };
+}
+
+function take(memory: RunMemory | undefined, envelope: Envelope, cause: Cause): Outcome | undefined {
   if (envelope.attached !== undefined && envelope.attempt > (memory?.attempt ?? 0)) {
     return attach(memory, envelope.attached, envelope.attempt, cause);
   }
@@ -136,6 +141,13 @@ function otherRank(memory: RunMemory, record: WireRecord, cause: Cause): Outcome
 function discard(memory: RunMemory, record: WireRecord | undefined): RunMemory {
   const blob = record?.snapshot?.blob ?? record?.gradient?.blob;
   return blob === undefined ? memory : { ...memory, garbage: [...memory.garbage, blob] };
+}
+
+/** A run that has ended and waits for no measurement needs no start for the next one; taken up again, it begins cold. */
+function withoutNeedlessTracker(memory: RunMemory): RunMemory {
+  const { tracker, status, outstanding, garbage } = memory;
+  if (tracker === null || !isEnd(status) || outstanding.snapshots.length > 0) return memory;
+  return { ...memory, tracker: null, garbage: [...garbage, tracker.blob] };
 }
 
 /** Nothing more is logged for any step. */

@@ -9,19 +9,24 @@ import type { TrackerRef } from '../judge/memory.js';
  */
 export class TrackerCache {
   private readonly runs = new Map<string, { readonly blob: string; readonly bytes: Uint8Array }>();
+  private heldBytes = 0;
 
   constructor(
     private readonly blobs: Blobs,
     private readonly logger: Logger,
     readonly maxSavedBytes = 64 * 1024 * 1024,
-    private readonly maxRuns = 64,
+    private readonly maxHeldBytes = 256 * 1024 * 1024,
   ) {}
 
   keep(run: string, tracker: { readonly blob: string; readonly bytes: Uint8Array }): void {
-    this.runs.delete(run);
+    this.forget(run);
     this.runs.set(run, tracker);
-    const [oldest] = this.runs.keys();
-    if (this.runs.size > this.maxRuns && oldest !== undefined) this.runs.delete(oldest);
+    this.heldBytes += tracker.bytes.byteLength;
+    // The newest stays whatever its size: it is what the measuring process has just handed over.
+    for (const other of this.runs.keys()) {
+      if (this.heldBytes <= this.maxHeldBytes || other === run) return;
+      this.forget(other);
+    }
   }
 
   async read(run: string, ref: TrackerRef | null): Promise<Uint8Array | undefined> {
@@ -38,6 +43,7 @@ export class TrackerCache {
   }
 
   forget(run: string): void {
+    this.heldBytes -= this.runs.get(run)?.bytes.byteLength ?? 0;
     this.runs.delete(run);
   }
 }
