@@ -11,19 +11,31 @@ import { codec } from '#wire/codec.js';
 import { BoundedLine } from './bounded-line.js';
 import { GraphLooker } from './graph-looker.js';
 
+const reach = pathToFileURL(join(packageRoot, 'dist/libs/runtime/processes/reach.js')).href;
 const childSide = pathToFileURL(join(packageRoot, 'dist/libs/runtime/processes/child-side.js')).href;
 /** Does what the name of the graph's file says. */
 const program = `
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { basename } from 'node:path';
+import { ownConfinement } from '${reach}';
 import { dieWithParent } from '${childSide}';
 dieWithParent();
 const held = [];
+const outcomeOf = (act) => { try { act(); return 'reached'; } catch (error) { return error.code; } };
 process.on('message', ({ id, files }) => {
   const what = basename(files.graph);
   if (what === 'spin') for (;;);
   if (what === 'grow') for (;;) held.push(Buffer.alloc(16 * 1024 ** 2, 1));
   if (what === 'crash') process.abort();
   if (what === 'bug') process.send({ kind: 'failed', id, error: 'a fault of ours' });
+  if (what === 'reach') {
+    const peek = (path) => outcomeOf(() => readFileSync(path));
+    connect(1, '127.0.0.1').on('error', ({ code }) => {
+      const parameters = [ownConfinement().kind, peek('/etc/passwd'), peek(files.train), code];
+      process.send({ kind: 'taken', id, checked: { parameters, parameterCount: 0 } });
+    });
+  }
   if (what === 'good') process.send({ kind: 'taken', id, checked: { parameters: [String(process.pid)], parameterCount: 6 } });
 });
 `;
@@ -38,7 +50,7 @@ describe('a model is looked at in a process of its own', () => {
     folder = mkdtempSync(join(tmpdir(), 'graph-look-'));
     const file = join(folder, 'program.mjs');
     writeFileSync(file, program);
-    for (const name of ['spin', 'grow', 'crash', 'bug', 'good']) writeFileSync(join(folder, name), '');
+    for (const name of ['spin', 'grow', 'crash', 'bug', 'good', 'reach']) writeFileSync(join(folder, name), '');
     metrics = new Metrics();
     const logger = createLogger({ level: 'silent' });
     looker = new GraphLooker({ limits: { computeMs: 1000, memoryBytes: 0 }, logger, metrics, file });
@@ -72,10 +84,17 @@ describe('a model is looked at in a process of its own', () => {
     expect(await look('good')).toMatchObject({ parameterCount: 6 });
   });
 
+  it('reaches the files of its models alone, and no network, where the system confines it', async () => {
+    const { parameters } = await look('reach');
+    expect(parameters).toEqual(
+      parameters[0] === 'none' ? ['none', 'reached', 'reached', 'ECONNREFUSED'] : ['landlock', 'EACCES', 'reached', 'EACCES'],
+    );
+  });
+
   it('counts each look by how it ended', async () => {
     const { values } = await metrics.graphLooks.get();
     const counts = Object.fromEntries(values.map(({ labels, value }) => [labels['outcome'], value]));
-    expect(counts).toEqual({ taken: 6, late: 1, memory: 1, ended: 2, failed: 1 });
+    expect(counts).toEqual({ taken: 7, late: 1, memory: 1, ended: 2, failed: 1 });
   });
 
   it('ends with the service, also in the middle of a look', async () => {

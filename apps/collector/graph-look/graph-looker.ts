@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { StagewatchError } from '#runtime/errors.js';
 import type { Config } from '#runtime/config.js';
 import type { Logger } from '#runtime/logging.js';
@@ -73,7 +74,7 @@ export class GraphLooker {
     };
     for (let deaths = 0; ;) {
       if (this.closed) throw new StagewatchError('UNAVAILABLE', 'the service is closing', { retryAfterMs: 500 });
-      const process = await this.processWith(memoryBytes);
+      const process = await this.processWith(memoryBytes, dirname(files.graph));
       const looked = await process.ask({ id: ++this.ids, ...question }, limits.computeMs);
       metrics.graphLooks.inc({ outcome: outcomeOf(looked) });
       if (looked.kind === 'ended' && !this.closed && looked.end.kind !== 'memory' && ++deaths < maxDeaths) continue;
@@ -83,12 +84,12 @@ export class GraphLooker {
   }
 
   /** The process that waits, if it has room for this one. */
-  private async processWith(memoryBytes: number): Promise<LookProcess> {
+  private async processWith(memoryBytes: number, folder: string): Promise<LookProcess> {
     const { process } = this;
-    if (process?.isFresh === true && process.memoryBytes === memoryBytes) return process;
+    if (process?.isFresh === true && process.memoryBytes === memoryBytes && process.folder === folder) return process;
     await process?.stop('a new one takes its place');
     const { logger, file } = this.options;
-    return (this.process = new LookProcess({ memoryBytes, logger, file }));
+    return (this.process = new LookProcess({ memoryBytes, folder, logger, file }));
   }
 
   private rest(): void {

@@ -3,10 +3,13 @@ import type { Logger } from '#runtime/logging.js';
 import { packageRoot } from '#runtime/package-root.js';
 import { cpuMsOf } from '#runtime/processes/cpu-seconds.js';
 import { LimitedProcess, residentBytes, type ProcessEnd } from '#runtime/processes/limited-process.js';
+import { programFiles } from '#runtime/processes/reach.js';
 import type { LookAnswer, LookRequest } from './messages.js';
 
 export interface LookProcessOptions {
   readonly memoryBytes: number;
+  /** Where the files of its models lie: all that it can reach beside its program. */
+  readonly folder: string;
   readonly logger: Logger;
   /** For tests: a built file that speaks the same messages. */
   readonly file?: string | undefined;
@@ -28,18 +31,21 @@ export type Looked = LookAnswer | { readonly kind: 'late' | 'starved' } | { read
 /** The collector's side of `look-program.ts`: one question at a time. */
 export class LookProcess {
   readonly memoryBytes: number;
+  readonly folder: string;
   private readonly process: LimitedProcess;
   private heard: ((answer: LookAnswer) => void) | undefined;
   private gone = false;
 
-  constructor({ memoryBytes, logger, file }: LookProcessOptions) {
+  constructor({ memoryBytes, folder, logger, file }: LookProcessOptions) {
     this.memoryBytes = memoryBytes;
+    this.folder = folder;
     this.process = new LimitedProcess({
       name: 'graph-look',
       file: file ?? join(packageRoot, 'dist/apps/collector/graph-look/look-program.js'),
       environment: {},
       memoryBytes,
       niceness,
+      reach: { read: [...programFiles, folder, ...(file === undefined ? [] : [file])], write: [] },
       logger,
       onMessage: (message) => this.heard?.(message as LookAnswer),
     });
