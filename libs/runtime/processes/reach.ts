@@ -25,6 +25,7 @@ export function ownConfinement(): Confinement {
 /** What any program of ours reads while it runs: its code, the libraries of the system, and what the kernel says of this process. */
 export const programFiles: readonly string[] = [
   join(packageRoot, 'dist'),
+  join(packageRoot, 'proto'),
   join(packageRoot, 'package.json'),
   ...moduleFolders(packageRoot),
   '/lib',
