@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { execFileSync } from 'node:child_process';
 import { createClient } from '@clickhouse/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,6 +164,7 @@ describe('the doors of one service, while a run diverges', () => {
     const args = ['up', '--host', '0.0.0.0', '--data', scene.path('open'), ...ports];
     expect(await cli(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining('STAGEWATCH_TOKEN') });
     const withToken = await cli(args, { env: { STAGEWATCH_TOKEN: 'a-token-of-some-length' }, interruptAfter: /is ready/ });
-    expect(withToken).toMatchObject({ code: 0, out: expect.stringContaining('http://0.0.0.0:') });
+    expect(withToken).toMatchObject({ code: 0, out: expect.stringContaining(`http://${hostname()}:`) });
+    expect(withToken.out).not.toContain('http://0.0.0.0');
   });
 });

@@ -23,22 +23,19 @@ export interface DoorLimits {
 
 /** Bounds the connections of a door, answers those beyond with 503, and counts them and who hung up on an answer. */
 export function limitConnections(server: Server, { door, connections, metrics }: DoorLimits): void {
-  const open = metrics.httpConnections;
-  const refused = metrics.httpRefusals;
-  const hangUps = metrics.httpHangUps;
   let count = 0;
   server.maxConnections = connections + answeredBeyond;
-  server.on('drop', () => refused.inc({ door, how: 'dropped' }));
+  server.on('drop', () => metrics.httpRefusals.inc({ door, how: 'dropped' }));
   server.on('connection', (socket: Socket) => {
-    open.set({ door }, ++count);
-    socket.once('close', () => open.set({ door }, --count));
+    metrics.httpConnections.set({ door }, ++count);
+    socket.once('close', () => metrics.httpConnections.set({ door }, --count));
     if (count <= connections) return;
-    refused.inc({ door, how: 'answered' });
+    metrics.httpRefusals.inc({ door, how: 'answered' });
     refuse(socket);
   });
   server.on('request', (_: IncomingMessage, response: ServerResponse) => {
     response.once('close', () => {
-      if (!response.writableFinished) hangUps.inc({ door });
+      if (!response.writableFinished) metrics.httpHangUps.inc({ door });
     });
   });
 }
