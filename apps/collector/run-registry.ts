@@ -67,8 +67,7 @@ export class RunRegistry {
       {
         subject: place.runId,
         id: `attach.${place.attempt}.${place.rank}`,
-        // The secret is for the job alone, and this message is for everybody who works on records.
-        body: encodeEnvelope({ ...place, receivedTimeMs: Date.now(), attached: { ...request, runSecret: '' } }),
+        body: encodeEnvelope({ ...place, receivedTimeMs: Date.now(), attached: withoutSecrets(request) }),
       },
     ]);
     await this.outdate(place);
@@ -291,6 +290,9 @@ export class RunRegistry {
     return turn;
   }
 }
+
+/** This message is for everybody who works on records; what a job proves itself with is not. */
+const withoutSecrets = (request: AttachRunRequest): AttachRunRequest => ({ ...request, instanceId: '', runSecret: '' });
 
 function newPlace(request: AttachRunRequest): Place {
   return { runId: newId('r'), attempt: 1, rank: request.rank };
