@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Input } from '#wire/codec.js';
 import { createIngestClient, type IngestClient } from '#wire/client.js';
 import type { AttachRunRequest } from '#wire/generated/messages.js';
-import { attach, refusal, Talk, type Attached } from '../../apps/collector/testing/talk.js';
+import { attach, refusal, Talk, upload, type Attached } from '../../apps/collector/testing/talk.js';
 import { Scene } from '../support/scene.js';
 import { eventually, sqlRows, type LaunchedService } from '../support/service-process.js';
 
@@ -76,6 +76,8 @@ describe('a live run that somebody else wants', () => {
     expect(await refusal(client.describeModel({ runId, attempt, instanceId }, 10_000))).toMatchObject({
       code: 'IDENTITY_IN_USE',
     });
+    const data = Buffer.alloc(100);
+    expect(await refusal(upload(client, { run: pretended, key: 'k', data }))).toMatchObject({ code: 'IDENTITY_IN_USE' });
     await heart.beat();
     await becomes(owner.runId, { name: 'mine', attempt: 1, status: 'running' });
   });

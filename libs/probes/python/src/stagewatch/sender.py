@@ -154,6 +154,8 @@ class Sender:
             return failure.refusal.code in ("UNKNOWN_RUN", "UNKNOWN_ATTEMPT")
         if not isinstance(failure, Weather) or failure.code != "RUN_TAKEN":
             return False
+        # It was reached: the end of the job waits for it as for one that takes records.
+        self.ever_connected = True
         if self._taken_until is None:
             self._taken_until = time.monotonic() + failure.retry_after_s + TAKEN_GRACE_S
         if time.monotonic() >= self._taken_until:
