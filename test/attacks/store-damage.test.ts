@@ -1,9 +1,14 @@
 /** A store that lost something says so, serves the rest, and is not taken for an empty one. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, readFileSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { packageRoot } from '#runtime/package-root.js';
 import { openEmbeddedStore } from '#store/index.js';
 import type { Store } from '#store/store.js';
 import { scalar } from '../contract/store-rows.js';
@@ -113,6 +118,47 @@ test('what was merged, erased on purpose, or killed in between is no damage', as
   store = await open();
   await store.check();
   expect(await steps(store)).toBe(10);
+  await store.close();
+});
+
+/** Deletes the run `r` in a process of its own, which is killed so long after it began, or as soon as it is done. */
+async function deleteAndKill(afterMs: number | undefined): Promise<void> {
+  const index = pathToFileURL(join(packageRoot, 'dist/libs/store/index.js')).href;
+  const code = `
+    import { openEmbeddedStore } from '${index}';
+    const store = await openEmbeddedStore({ path: ${JSON.stringify(path)} });
+    console.log('begun');
+    await store.deleteRuns(['r']);
+    console.log('done');
+    setInterval(() => undefined, 1000);`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = once(owner, 'exit');
+  for await (const line of createInterface({ input: owner.stdout })) {
+    if (line === 'begun' && afterMs !== undefined) await delay(afterMs);
+    else if (line !== 'done') continue;
+    owner.kill('SIGKILL');
+    break;
+  }
+  await exit;
+}
+
+test('killed while a run is deleted, or as soon as it is, it misses nothing, and the other runs are whole', async () => {
+  await fill();
+  let store = await open();
+  await store.write(
+    'scalars',
+    Array.from({ length: 300 }, (_, i) => scalar('other', i, i)),
+  );
+  await store.close();
+  for (const afterMs of [50, 200, 400, undefined]) {
+    await deleteAndKill(afterMs);
+    store = await open();
+    await store.check();
+    expect((await store.series({ run: 'other', name: 'loss.train' })).steps).toHaveLength(300);
+    await store.close();
+  }
+  store = await open();
+  expect(await steps(store)).toBe(0);
   await store.close();
 });
 
