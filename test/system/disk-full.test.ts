@@ -158,16 +158,21 @@ it.skipIf(!mounted)(
       acknowledged = talk.acknowledged();
     }
     expect(await talk.ended).toMatchObject({ code: 'STORAGE_FULL', retryable: true, retryAfterMs: expect.any(Number) });
+    // The rows first: the depth of the queue is looked at now and then, and may be that of before.
+    const written = await eventually(
+      async () => {
+        const sql = `SELECT toUInt32(count()) AS n FROM scalars WHERE run = '${stranger.runId}'`;
+        return (await sqlRows<{ n: number }>(service, sql))[0]!.n;
+      },
+      (rows) => rows >= acknowledged,
+      60_000,
+    );
+    expect(written).toBe(acknowledged);
     await eventually(
       () => metric(service.url, 'stagewatch_queue_depth'),
       (depth) => depth === 0,
       60_000,
     );
-    const [rows] = await sqlRows<{ n: number }>(
-      service,
-      `SELECT toUInt32(count()) AS n FROM scalars WHERE run = '${stranger.runId}'`,
-    );
-    expect(rows!.n).toBe(acknowledged);
     const deletion = await fetch(`${service.url}/api/runs/${old.runId}`, { method: 'DELETE' });
     expect(deletion.status).toBe(204);
 
