@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { ArtifactReferences } from '#bus/artifact-references.js';
 import { RunKeepers } from '#bus/run-keepers.js';
-import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { countDeadLetters } from './dead-letter.js';
 import type { GroupWorker } from './group-worker.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
+import { dropBlobs } from './judge/drop-blobs.js';
 import { createJudgeGroup } from './judge/judge.js';
+import type { RunMemory } from './judge/memory.js';
 import { readMemory } from './judge/read-memory.js';
 import { createLedger } from './ledger/ledger.js';
 import type { Measurer } from './measure/measurer.js';
@@ -47,10 +48,8 @@ class ComposedAnalyzer implements Analyzer {
   private readonly measuring: Measuring;
   private readonly housekeeping: Housekeeping;
   private readonly gauges: PeriodicTask;
-  private readonly logger: Logger;
 
-  constructor(options: AnalyzerOptions) {
-    this.logger = options.logger;
+  constructor(private readonly options: AnalyzerOptions) {
     const { config, bus, blobs, logger, metrics } = options;
     const attempts = new MeasureAttempts(bus.kv('measuring'), metrics);
     const trackers = new TrackerCache(blobs, logger);
@@ -93,11 +92,18 @@ class ComposedAnalyzer implements Analyzer {
   async start(): Promise<void> {
     await this.ledger.declare();
     await this.judge.declare();
-    await this.measuring.start(async (run) => readMemory(await this.judge.state(run), run, this.logger));
+    await this.measuring.start((run) => this.committedMemory(run));
     this.ledger.start();
     this.judge.start();
     this.housekeeping.start();
     this.gauges.start();
+  }
+
+  /** What the service that ended before did not come to remove is gone afterwards: a run that has ended has no next message. */
+  private async committedMemory(run: string): Promise<RunMemory | undefined> {
+    const memory = readMemory(await this.judge.state(run), run, this.options.logger);
+    if (memory !== undefined) await dropBlobs({ keepSnapshots: false, ...this.options }, memory.garbage);
+    return memory;
   }
 
   async close(): Promise<void> {

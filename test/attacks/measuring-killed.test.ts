@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { childrenOf } from '../support/child-processes.js';
+import { untilMeasured } from '../support/run-picture.js';
 import { withScene } from '../support/scene.js';
 import { eventually, sqlRows, type LaunchedService } from '../support/service-process.js';
 
@@ -76,6 +77,8 @@ it(
         ([row]) => row?.status === 'finished',
         180_000,
       );
+      // Its end waits for no measurement.
+      await untilMeasured(service, run, 180_000);
       const off = await sqlRows(
         service,
         `SELECT instrument, reason FROM instruments FINAL WHERE run = '${run}' AND reason LIKE '%ended its process%'`,

@@ -8,6 +8,7 @@ import type { Measuring } from '../measuring/measuring.js';
 import type { AnalyzerParts } from '../parts.js';
 import { outlast, stopIfAborted } from '../weather.js';
 import { advance, failureOf } from './advance.js';
+import { dropBlobs } from './drop-blobs.js';
 import { Gathered, publish, writeRows } from './flush.js';
 import type { RunMemory } from './memory.js';
 import type { Cause } from './outcome.js';
@@ -30,6 +31,8 @@ export class RunSession {
   private flushedMs = performance.now();
   /** Findings that are not written yet. */
   private untold = 0;
+  /** The measuring part has the newest memory of this lease; one that is committed later is older. */
+  private isOffered = false;
 
   constructor(
     private readonly parts: SessionParts,
@@ -40,7 +43,7 @@ export class RunSession {
   }
 
   async run(): Promise<void> {
-    await this.sweep();
+    this.sweep();
     try {
       for (const message of this.work.lease.messages) {
         stopIfAborted(this.work.signal, 'judge');
@@ -49,7 +52,10 @@ export class RunSession {
         if (this.work.cautious) await this.flushing;
       }
       // What was found is written before the next measurement begins; when nothing was, it need not wait for the rows.
-      if (this.untold === 0 && this.memory !== undefined) this.parts.measuring.offer(this.work.lease.subject, this.memory);
+      if (this.untold === 0 && this.memory !== undefined) {
+        this.offer(this.memory);
+        this.isOffered = true;
+      }
       await this.flush();
     } finally {
       await this.flushing;
@@ -136,26 +142,20 @@ export class RunSession {
     const { lease, signal } = this.work;
     this.untold -= gathered.findings.length;
     for (const { kind } of gathered.findings) metrics.findings.inc({ kind });
+    this.offer(memory);
+    // Last of all, also when the service closes: while the run counts as waiting, a service that starts sweeps after it.
+    await dropBlobs(this.parts, memory.garbage);
     await outlast('waiting snapshots', () => measuring.committed(lease.subject, memory), signal, logger);
-    await this.drop(memory.garbage);
   }
 
-  /** What a service that ended between commit and removal left. */
-  private async sweep(): Promise<void> {
+  private offer(memory: RunMemory): void {
+    if (!this.isOffered) this.parts.measuring.offer(this.work.lease.subject, memory);
+  }
+
+  /** What a service that ended between commit and removal left. It is gone before the next commit, which forgets it. */
+  private sweep(): void {
     if (this.memory === undefined || this.memory.garbage.length === 0) return;
-    await this.drop(this.memory.garbage);
+    this.flushing = dropBlobs(this.parts, this.memory.garbage);
     this.memory = { ...this.memory, garbage: [] };
-  }
-
-  private async drop(blobs: readonly string[]): Promise<void> {
-    const { keepSnapshots, logger } = this.parts;
-    for (const blob of blobs) {
-      if (keepSnapshots && !blob.includes('/tracker/')) continue;
-      try {
-        await this.parts.blobs.delete(blob);
-      } catch (error) {
-        logger.warn({ err: error, blob }, 'cannot remove a blob that is not needed any more');
-      }
-    }
   }
 }

@@ -60,14 +60,16 @@ export class Measuring {
     await Promise.all(all.flatMap(({ work }) => (work === undefined ? [] : [work.done])));
   }
 
-  /** Before the judge commits a memory, and when it has: what waits is in durable storage in between. */
+  /**
+   * Before the judge commits a memory, and when it has and what that one does not need is removed: what is left to do is in
+   * durable storage in between.
+   */
   async committing(run: string, memory: RunMemory): Promise<void> {
-    if (memory.outstanding.snapshots.length > 0) await this.waitingRuns.write(run, this.body(run, memory));
+    if (leavesWork(memory)) await this.waitingRuns.write(run, this.body(run, memory));
   }
 
   async committed(run: string, memory: RunMemory): Promise<void> {
     if (memory.outstanding.snapshots.length === 0) await this.waitingRuns.remove(run);
-    this.offer(run, memory);
   }
 
   /** The judge has come to this memory. */
@@ -239,4 +241,9 @@ export class Measuring {
       },
     );
   }
+}
+
+/** Something is to be done for the run, though no further message of the log may come. */
+function leavesWork({ outstanding, status, garbage }: RunMemory): boolean {
+  return outstanding.snapshots.length > 0 || (status !== 'running' && garbage.length > 0);
 }

@@ -4,8 +4,8 @@ import { decodeJson, encodeJson, waitingBucket, type MeasuringBody } from '#bus/
 const rewrittenEveryMs = 1000;
 
 /**
- * Which runs have snapshots that wait for their measurement, in durable storage: a service that starts finds them there, and
- * so does whoever shows a run. An entry is written before the position that makes a snapshot wait is committed, and removed
+ * Which runs have snapshots that wait for their measurement, or have ended and leave blobs to be removed, in durable storage: a
+ * service that starts finds them there, and so does whoever shows a run. An entry is written before the position that makes a snapshot wait is committed, and removed
  * after the one that makes it wait no longer, so that none is missing.
  */
 export class WaitingRuns {
