@@ -205,14 +205,16 @@ describe('what bad input gets', () => {
       () => ({ resumeRunId: 'r0000000000000000000000000x' }),
       { code: 'UNKNOWN_RUN', field: 'resume_run_id' },
     ],
+    ['a live run of another job', () => ({ resumeRunId: run.runId }), { code: 'RUN_TAKEN', field: 'run_secret' }],
+    ['a secret that can be guessed', () => ({ runSecret: 'hunter2' }), { code: 'INVALID_ARGUMENT', field: 'run_secret' }],
     [
       'joining an unknown attempt',
-      () => ({ resumeRunId: run.runId, joinAttempt: 3 }),
+      () => ({ resumeRunId: run.runId, runSecret: run.runSecret, joinAttempt: 3 }),
       { code: 'UNKNOWN_ATTEMPT', field: 'join_attempt' },
     ],
     [
       'joining as a rank that is taken',
-      () => ({ resumeRunId: run.runId, joinAttempt: 1 }),
+      () => ({ resumeRunId: run.runId, runSecret: run.runSecret, joinAttempt: 1 }),
       { code: 'IDENTITY_IN_USE', field: 'rank' },
     ],
   ];

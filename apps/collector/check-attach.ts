@@ -1,6 +1,9 @@
 import type { AttachRunRequest } from '#wire/generated/messages.js';
 import { checkKey, checkName, checkText, refuse, textLimits } from './checks.js';
 
+/** What this service gives has 43 characters; one that a job brings may be shorter, and must not be guessed. */
+const secretPattern = /^[A-Za-z0-9_-]{32,128}$/;
+
 /** Refuses an announcement that cannot be taken as it is, naming the field. */
 export function checkAttach(request: AttachRunRequest): void {
   checkKey(request.instanceId, 'instance_id');
@@ -19,6 +22,12 @@ export function checkAttach(request: AttachRunRequest): void {
   for (const [name, value] of tags) {
     checkName(name, 'tags');
     checkText(value, `tags["${name}"]`);
+  }
+  if (request.runSecret !== '' && !secretPattern.test(request.runSecret)) {
+    refuse('INVALID_ARGUMENT', 'this is no secret of a run', {
+      field: 'run_secret',
+      expected: '32 to 128 random characters of [A-Za-z0-9_-]',
+    });
   }
   if (request.joinAttempt !== undefined && request.resumeRunId === '') {
     refuse('INVALID_ARGUMENT', 'join_attempt needs the run that is joined', {

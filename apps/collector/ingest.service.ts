@@ -73,7 +73,7 @@ export class IngestService {
   constructor(private readonly options: IngestOptions) {
     const { bus, blobs, logger, config } = options;
     const now = (): number => performance.now();
-    this.registry = new RunRegistry({ bus, now });
+    this.registry = new RunRegistry({ bus, lostAfterMs: config.lostAfterMs, now });
     this.publisher = new GroupPublisher(bus, 'records');
     this.presence = new Presence({ bus, registry: this.registry, lostAfterMs: config.lostAfterMs, now, logger });
     this.controls = new ControlForwarder({
@@ -111,7 +111,8 @@ export class IngestService {
   async attach(request: AttachRunRequest, askedHost?: string): Promise<Input<AttachRunResponse>> {
     this.assertOpen();
     checkAttach(request);
-    const { place, state } = await this.registry.attach({ ...request, project: request.project || 'default' });
+    const { identity, runSecret } = await this.registry.attach({ ...request, project: request.project || 'default' });
+    const { place, state } = identity;
     const { limits } = this.options.config;
     return {
       runId: place.runId,
@@ -125,6 +126,7 @@ export class IngestService {
         nameBytes: textLimits.nameBytes,
       },
       pageUrl: this.options.pageUrl(place.runId, askedHost),
+      runSecret,
     };
   }
 

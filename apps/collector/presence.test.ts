@@ -36,7 +36,7 @@ it('presence - a run that ended is not lost, nor an attempt that was taken up', 
   const ended = await attach(service.client());
   await new Talk(service.client(), ended).send({ sequence: 1, step: 1, end: { status: 'finished' } }).untilAcknowledged(1);
   const killed = await attach(service.client());
-  const resumed = await attach(service.client(), { resumeRunId: killed.runId });
+  const resumed = await attach(service.client(), { resumeRunId: killed.runId, runSecret: killed.runSecret });
   await until(resumed, 'lost.2.0.1');
   expect(await said(killed)).toEqual(['attach.1.0', 'attach.2.0', 'lost.2.0.1']);
   expect(await said(ended)).toEqual(['attach.1.0', '1.0.1']);

@@ -86,10 +86,11 @@ describe('streaming records', () => {
 
   it('takes up a run as its next attempt, and another process as a further rank', async () => {
     const first = await attach(client);
+    const { runSecret } = first;
     await new Talk(client, first).send(scalar(1, 50)).untilAcknowledged(1);
-    const second = await attach(client, { resumeRunId: first.runId });
+    const second = await attach(client, { resumeRunId: first.runId, runSecret });
     expect(second).toMatchObject({ runId: first.runId, attempt: 2, nextSequence: 1 });
-    const joined = await attach(client, { resumeRunId: first.runId, joinAttempt: 2, rank: 1 });
+    const joined = await attach(client, { resumeRunId: first.runId, runSecret, joinAttempt: 2, rank: 1 });
     expect(joined).toMatchObject({ runId: first.runId, attempt: 2 });
     // A new attempt may begin at an earlier step.
     await new Talk(client, second).send(scalar(1, 3)).untilAcknowledged(1);

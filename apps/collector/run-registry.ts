@@ -5,29 +5,23 @@ import { encodeEnvelope } from '#wire/envelope.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 import { checkKey, refuse } from './checks.js';
 import { Identity, placeKey, type IdentityState, type Place } from './identity.js';
+import { buckets, forgetRun } from './run-buckets.js';
 import { deletedRun } from './run-guard.js';
-
-/** Buckets of this room on the bus. */
-export const buckets = {
-  runs: 'collector-runs',
-  instances: 'collector-instances',
-  identities: 'collector-identities',
-  metrics: 'collector-metrics',
-} as const;
-
-interface RunState {
-  readonly name: string;
-  readonly createdMs: number;
-  /** The newest one. */
-  readonly attempts: number;
-  /** Of the newest attempt. */
-  readonly loss: LossConvention | null;
-}
+import { RunOwnership } from './run-ownership.js';
+import { newRun, read, type RunState } from './run-state.js';
 
 export interface RegistryOptions {
   readonly bus: Bus;
+  /** Silence after which a writer counts as lost. */
+  readonly lostAfterMs: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+}
+
+export interface Attachment {
+  readonly identity: Identity;
+  /** What the caller shows to take the run up while it is live; empty for one that is no owner of it. */
+  readonly runSecret: string;
 }
 
 /** A writer that nobody has asked for so long may leave the memory. */
@@ -39,6 +33,7 @@ export class RunRegistry {
   private readonly instances: KeyValue;
   private readonly identities: KeyValue;
   private readonly metrics: KeyValue;
+  private readonly ownership: RunOwnership;
   private readonly open = new Map<string, Promise<Identity | undefined>>();
   private readonly names = new Map<string, Promise<Set<string>>>();
   /** Attaching is rare and has several steps: one at a time. */
@@ -50,31 +45,34 @@ export class RunRegistry {
     this.instances = bus.kv(buckets.instances);
     this.identities = bus.kv(buckets.identities);
     this.metrics = bus.kv(buckets.metrics);
+    const { lostAfterMs } = options;
+    this.ownership = new RunOwnership({ runs: this.runs, lostAfterMs, silenceOf: (runId) => this.silenceOf(runId) });
   }
 
   /** Begins a run, an attempt, or a further rank; for a known instance it only completes what was begun. */
-  attach(request: AttachRunRequest): Promise<Identity> {
+  attach(request: AttachRunRequest): Promise<Attachment> {
     const turn = this.attaching.then(() => this.attachNow(request));
     this.attaching = turn.catch(() => undefined);
     return turn;
   }
 
-  private async attachNow(request: AttachRunRequest): Promise<Identity> {
+  private async attachNow(request: AttachRunRequest): Promise<Attachment> {
     const known = await read<Place>(this.instances, request.instanceId);
     const place = known ?? (await this.claim(request));
     await this.runs.put(place.runId, encodeJson(newRun(request, place)), 0);
+    const runSecret = await this.ownership.secretFor(request, place, known === undefined);
     const identity = await this.identity(place);
     if (identity === undefined) throw new Error(`identity ${placeKey(place)} is gone`);
     await this.options.bus.publish('records', [
       {
         subject: place.runId,
         id: `attach.${place.attempt}.${place.rank}`,
-        body: encodeEnvelope({ ...place, receivedTimeMs: Date.now(), attached: request }),
+        body: encodeEnvelope({ ...place, receivedTimeMs: Date.now(), attached: withoutSecrets(request) }),
       },
     ]);
     await this.outdate(place);
     identity.touch(this.options.now());
-    return identity;
+    return { identity, runSecret };
   }
 
   private async claim(request: AttachRunRequest): Promise<Place> {
@@ -98,6 +96,7 @@ export class RunRegistry {
       const entry = runIdPattern.test(runId) ? await this.runs.get(runId) : undefined;
       if (entry === undefined) refuse('UNKNOWN_RUN', 'there is no such run', { field: 'resume_run_id', value: runId });
       const run = decodeJson<RunState>(entry.value);
+      await this.ownership.assertFree(request, run);
       if (joinAttempt !== undefined) {
         if (joinAttempt < 1 || joinAttempt > run.attempts) {
           refuse('UNKNOWN_ATTEMPT', 'the run has no such attempt', {
@@ -112,6 +111,25 @@ export class RunRegistry {
       const next = encodeJson({ ...run, attempts: attempt, loss: request.loss });
       if ((await this.runs.put(runId, next, entry.revision)) !== undefined) return { runId, attempt, rank };
     }
+  }
+
+  /** How long nothing has been heard of the newest attempt; undefined when nothing is expected of it any more. */
+  private async silenceOf(runId: string): Promise<number | undefined> {
+    let newest = 0;
+    let silentMs: number | undefined;
+    for await (const { key, value } of this.identities.entries(`${runId}.`)) {
+      const attempt = Number(key.split('.')[1]);
+      if (attempt < newest) continue;
+      if (attempt > newest) silentMs = undefined;
+      newest = attempt;
+      // What is in memory is newer than what is saved.
+      const identity = await this.open.get(key);
+      const { ended, lost } = identity?.state ?? decodeJson<IdentityState>(value);
+      if (ended || lost) continue;
+      const silent = identity === undefined ? 0 : this.options.now() - identity.seenMs;
+      silentMs = Math.min(silentMs ?? silent, silent);
+    }
+    return silentMs;
   }
 
   private async claimIdentity(place: Place, instanceId: string): Promise<boolean> {
@@ -273,30 +291,11 @@ export class RunRegistry {
   }
 }
 
-async function forgetRun(bus: Bus, runId: string): Promise<void> {
-  const instances = bus.kv(buckets.instances);
-  const identities = bus.kv(buckets.identities);
-  // The run comes last: as long as it is there, this has not been done.
-  for await (const { key, value } of identities.entries(`${runId}.`)) {
-    const { instanceId } = decodeJson<IdentityState>(value);
-    if ((await read<Place>(instances, instanceId))?.runId === runId) await instances.delete(instanceId);
-    await identities.delete(key);
-  }
-  await bus.kv(buckets.metrics).delete(runId);
-  await bus.kv(buckets.runs).delete(runId);
-}
+/** This message is for everybody who works on records; what a job proves itself with is not. */
+const withoutSecrets = (request: AttachRunRequest): AttachRunRequest => ({ ...request, instanceId: '', runSecret: '' });
 
 function newPlace(request: AttachRunRequest): Place {
   return { runId: newId('r'), attempt: 1, rank: request.rank };
 }
 
-function newRun(request: AttachRunRequest, place: Place): RunState {
-  return { name: request.name, createdMs: Date.now(), attempts: place.attempt, loss: request.loss };
-}
-
 const pick = ({ runId, attempt, rank }: Place): Place => ({ runId, attempt, rank });
-
-async function read<T>(bucket: KeyValue, key: string): Promise<T | undefined> {
-  const entry = await bucket.get(key);
-  return entry === undefined ? undefined : decodeJson<T>(entry.value);
-}

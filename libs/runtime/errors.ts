@@ -13,6 +13,8 @@ export const errorCodes = {
   UNKNOWN_ATTEMPT: { grpc: 5, http: 404 },
   NOT_FOUND: { grpc: 5, http: 404 },
   IDENTITY_IN_USE: { grpc: 6, http: 409 },
+  // ABORTED, not PERMISSION_DENIED: it passes by itself, and probes of before there was this code then wait and ask again.
+  RUN_TAKEN: { grpc: 10, http: 409 },
   SEQUENCE_BACKWARDS: { grpc: 9, http: 409 },
   STEP_BACKWARDS: { grpc: 9, http: 409 },
   TOO_MANY_METRICS: { grpc: 8, http: 429 },

@@ -119,7 +119,7 @@ it('what goes on while a run is deleted does not bring it back', { timeout: 300_
     const word = newId('canary');
     await alertEverything(service);
     const run = await attach(client, { name: `${word} name` });
-    const { runId, attempt, instanceId } = run;
+    const { runId, attempt, instanceId, runSecret } = run;
     const talk = await logNumbers(client, run, `${word}.metric`);
     await storedFindings(service, runId);
 
@@ -141,7 +141,7 @@ it('what goes on while a run is deleted does not bring it back', { timeout: 300_
         });
         return Promise.resolve();
       }),
-      again((i) => client.attachRun({ instanceId: `again-${i}`, name: `${word} again`, resumeRunId: runId }, 10_000)),
+      again((i) => client.attachRun({ instanceId: `again-${i}`, name: `${word} again`, resumeRunId: runId, runSecret }, 10_000)),
       again(() => artifact(client, run, bytesWith(word))),
       again((i) => upload(client, { run, key: `s${i}`, data: bytesWith(word) })),
       again(() => {

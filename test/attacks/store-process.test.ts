@@ -10,6 +10,7 @@ import { expect, test } from 'vitest';
 import { packageRoot } from '#runtime/package-root.js';
 import { openEmbeddedStore } from '#store/index.js';
 import { ask, scalar } from '../contract/store-rows.js';
+import { isRunning } from '../support/child-processes.js';
 import { openEngineStore, type EngineStore } from '../support/engine-store.js';
 import { eventually } from '../support/service-process.js';
 
@@ -128,7 +129,7 @@ test('kill -9 of whoever started it takes it along, and the next one has the fol
   await once(owner, 'exit');
   // At once, while the old one may still be ending.
   const store = await openEmbeddedStore({ path });
-  expect(existsSync(`/proc/${child}`)).toBe(false);
+  expect(isRunning(Number(child))).toBe(false);
   await store.check();
   await store.close();
   rmSync(folder, { recursive: true, force: true });

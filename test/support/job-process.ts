@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '#runtime/package-root.js';
@@ -29,6 +31,9 @@ export interface JobProcess {
 }
 
 const jobs = join(packageRoot, 'dist/test/system/jobs');
+/** Jobs of tests leave nothing in the home folder of whoever runs them. */
+const ownSecretFolder = mkdtempSync(join(tmpdir(), 'stagewatch-secrets-'));
+process.once('exit', () => rmSync(ownSecretFolder, { recursive: true, force: true }));
 
 export function startNodeJob(options: JobOptions): JobProcess {
   return startJob(process.execPath, [join(jobs, 'node-job.js')], options);
@@ -48,10 +53,14 @@ export function startTorchJob(python: string, options: JobOptions): JobProcess {
 function startJob(
   command: string,
   args: readonly string[],
-  options: JobOptions,
+  given: JobOptions,
   env: Readonly<Record<string, string>> = {},
 ): JobProcess {
-  const child = spawn(command, [...args, JSON.stringify(options)], { env: { ...process.env, ...env } });
+  const { secretFolder = ownSecretFolder } = given;
+  const options = { ...given, secretFolder };
+  const child = spawn(command, [...args, JSON.stringify(options)], {
+    env: { ...process.env, STAGEWATCH_SECRET_FOLDER: secretFolder, ...env },
+  });
   let errors = '';
   let step = -1;
   let end: { readonly steps: number; readonly delivered: boolean } | undefined;

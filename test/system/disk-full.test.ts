@@ -24,7 +24,8 @@ function mountDisk(): boolean {
     leftOut('a full disk under the whole service', 'the right to mount a tmpfs');
     return false;
   }
-  scene.atEnd(() => execFileSync('umount', [disk]));
+  // Lazily: what a process that was killed held open is given back a moment later.
+  scene.atEnd(() => execFileSync('umount', ['--lazy', disk]));
   return true;
 }
 
@@ -63,14 +64,21 @@ it.skipIf(!mounted)(
     const run = await job.run;
     job.allow(149);
     await job.untilStep(149);
+    // Its model is looked at before its first record is sent, which takes seconds on a crowded machine.
+    await eventually(
+      () => metric(service.url, 'stagewatch_records_acknowledged_total'),
+      (count) => count > 0,
+      60_000,
+    );
     const client = createIngestClient({ address: service.address });
     scene.atEnd(() => client.close());
     const stranger = await attach(client, { name: 'by hand' });
     const talk = new Talk(client, stranger);
 
-    // Full under a job that streams on, and under somebody who counts what was acknowledged.
-    job.allow(449);
+    // Full under a job that streams on, however fast it is, and under somebody who counts what was acknowledged.
+    job.allow(299);
     while (freeBytes() > 0) fillDisk();
+    job.allow(449);
     for (let sequence = 1; !(await isOver(talk)); sequence++) {
       talk.send({ sequence, step: sequence, scalars: points(sequence) });
       await Promise.race([talk.untilAcknowledged(sequence).catch(() => undefined), talk.ended]);

@@ -70,7 +70,13 @@ describe('who speaks, and when', () => {
   it('a second process as the same rank of the same attempt is refused; a second job of the same name is a second run', async () => {
     const first = await attach(client, { name: 'twice' });
     const refused = await refusal(
-      attach(client, { name: 'twice', instanceId: 'a-stranger', resumeRunId: first.runId, joinAttempt: 1 }),
+      attach(client, {
+        name: 'twice',
+        instanceId: 'a-stranger',
+        resumeRunId: first.runId,
+        runSecret: first.runSecret,
+        joinAttempt: 1,
+      }),
     );
     expect(refused).toMatchObject({ code: 'IDENTITY_IN_USE', field: 'rank', value: '0', expected: expect.any(String) });
     const pretending = await new Talk(client, { ...first, instanceId: 'a-stranger' }).ended;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
@@ -25,6 +26,7 @@ it('node probe - a tfjs model is described, and every snapshot holds the weights
   const run = attachTfjs(model, {
     address: service.address,
     name: 'tfjs',
+    secretFolder: join(service.dataDir, 'secrets'),
     optimizer: { name: 'sgd', learningRate: 0.01 },
     loss: { kind: 'mse' },
     train: { x: { shape: [8, 3], data: x }, y: { shape: [8, 2], data: y } },

@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { exportOnnx, mlp } from '#graph/index.js';
 import { attach, type AttachOptions } from '#probe-node/index.js';
 import { flatten } from '#wire/tensors.js';
 import type { Envelope } from '#wire/generated/messages.js';
 import { startCollector, type TestCollector } from '../../apps/collector/testing/start-collector.js';
+
+const secretFolder = mkdtempSync(join(tmpdir(), 'stagewatch-secrets-'));
+afterAll(() => rmSync(secretFolder, { recursive: true, force: true }));
 
 const sizes = [3, 4, 2];
 const parameters = ['layer1.weight', 'layer1.bias', 'layer2.weight', 'layer2.bias'];
@@ -22,6 +28,7 @@ const options = (address: string, more: Partial<AttachOptions> = {}): AttachOpti
   model: { format: 'onnx', graph: exportOnnx(mlp({ sizes, activation: 'tanh' })), parameters },
   train: { x: { shape: [5, 3], data: new Float32Array(15) }, y: { shape: [5, 2], data: new Float32Array(10) } },
   maxRetryMs: 300,
+  secretFolder,
   warn: (text) => warnings.push(text),
   ...more,
 });
@@ -181,6 +188,42 @@ describe('node probe', () => {
     expect(points(all, 'loss.train').map(([step]) => step)).toEqual([6, 7]);
     expect(all.flatMap(({ record }) => (record?.gap ? [record.gap.reason] : []))).toEqual(['refused']);
     expect(warnings).toHaveLength(3);
+  });
+
+  it('a further rank joins the live run of its job without a new line of code; one that cannot know the secret does not', async () => {
+    service = await startCollector();
+    const first = attach(options(service.address));
+    const { runId, attempt } = (await first.attached)!;
+    const join1 = { resumeRunId: runId, joinAttempt: attempt };
+    const second = attach(options(service.address, { ...join1, rank: 1 }));
+    expect(await second.attached).toMatchObject({ runId, attempt });
+    const elsewhere = join(secretFolder, 'elsewhere');
+    const stranger = attach(options(service.address, { ...join1, rank: 2, secretFolder: elsewhere, drainMs: 0 }));
+    while (!warnings.some((text) => text.includes('belongs to another job'))) await wait(20);
+    for (const run of [first, second]) expect((await run.end()).delivered).toBe(true);
+    expect((await stranger.end()).delivered).toBe(false);
+    const ranks = (await stored(service, runId)).map(({ rank }) => rank);
+    expect(new Set(ranks)).toEqual(new Set([0, 1]));
+  });
+
+  it('a job may bring a secret that its ranks know who share no folder', async () => {
+    service = await startCollector();
+    const runSecret = 'what-all-ranks-of-one-launcher-know';
+    const folder = (rank: number): string => join(secretFolder, `host-${rank}`);
+    const first = attach(options(service.address, { runSecret, secretFolder: folder(0) }));
+    const { runId, attempt } = (await first.attached)!;
+    const more = { resumeRunId: runId, joinAttempt: attempt, rank: 1, runSecret, secretFolder: folder(1) };
+    const second = attach(options(service.address, more));
+    expect(await second.attached).toMatchObject({ runId, attempt });
+    for (const run of [first, second]) expect((await run.end()).delivered).toBe(true);
+  });
+
+  it('a folder that cannot be written costs one warning', async () => {
+    service = await startCollector();
+    const run = attach(options(service.address, { secretFolder: '/dev/null/no-folder-can-be-made-here' }));
+    run.step({ loss: 1 });
+    expect((await run.end()).delivered).toBe(true);
+    expect(warnings).toEqual([expect.stringMatching(/could not be kept/)]);
   });
 
   it('follows the wishes of the service', async () => {

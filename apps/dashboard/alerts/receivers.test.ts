@@ -89,7 +89,8 @@ describe('alerts - each receiver by itself', () => {
     pushed(3, 500);
     await find(finding('poison', { run: newId('r') }));
     for (let tries = 1; tries <= 3; tries++) {
-      await deliveriesThat(inState('pending', tries));
+      // The good one may be told as soon as the third try has failed.
+      await deliveriesThat((all) => all.some((delivery) => delivery.tries.length === tries));
       if (tries === 1) await find(finding('good', { run: newId('r') }));
       if (tries < 3) fixture.clock.advance(40_000);
     }

@@ -13,7 +13,9 @@ describe('a file that asks for very many computations', () => {
     expect(told).toBeInstanceOf(UnsupportedModel);
     expect(told).toMatchObject({
       field: expect.stringMatching(/^node /),
-      message: expect.stringMatching(/^Node '.+' \(.+\): (it would take very many computations|a loop of very many turns)/),
+      message: expect.stringMatching(
+        /^Node '.+' \(.+\): (it would take very many computations|a loop of very many turns|A value of shape .* is too large)/,
+      ),
     });
   });
 
@@ -22,7 +24,7 @@ describe('a file that asks for very many computations', () => {
   });
 
   it('leaves weights that are not trained as they are', () => {
-    const graph = importOnnx(frozenModel(4), { parameters: ['w'] });
-    expect(graph.constants.filter(({ data }) => data.length === 33 * 3000)).toHaveLength(10);
+    const graph = importOnnx(frozenModel(100), { parameters: ['w'] });
+    expect(graph.constants.filter(({ data }) => data.length === 833 * 3000)).toHaveLength(10);
   });
 });

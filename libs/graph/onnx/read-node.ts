@@ -27,20 +27,20 @@ const imported = (made: Made): ImportedValue => ('kind' in made ? made : { kind:
 
 export const constantOf = (builder: GraphBuilder, tensor: OnnxTensor): ImportedValue => imported(constantFrom(builder, tensor));
 
-/** Adds the values that a node makes to those before it. */
+/** Adds the values that a node makes to those before it. What goes wrong names the node, the innermost one. */
 export function readNode(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
-  if (isStandard(node.domain) && isAboutSequences(node)) {
-    readSequenceNode(builder, values, node, opset);
-    return;
+  try {
+    if (!isStandard(node.domain)) readOperator(builder, values, node, opset);
+    else if (isAboutSequences(node)) readSequenceNode(builder, values, node, opset);
+    else if (node.opType === 'If') readBranch(builder, values, node, opset, { readNode, constantOf });
+    else if (node.opType === 'Loop' || node.opType === 'Scan') readLoop(builder, values, node, opset, { readNode, constantOf });
+    else readOperator(builder, values, node, opset);
+  } catch (error) {
+    throw atNode(node, error);
   }
-  if (isStandard(node.domain) && node.opType === 'If') {
-    readBranch(builder, values, node, opset, { readNode, constantOf });
-    return;
-  }
-  if (isStandard(node.domain) && (node.opType === 'Loop' || node.opType === 'Scan')) {
-    readLoop(builder, values, node, opset, { readNode, constantOf });
-    return;
-  }
+}
+
+function readOperator(builder: GraphBuilder, values: Map<string, ImportedValue>, node: OnnxNodeProto, opset: number): void {
   const inputs = node.input.map((name) => {
     if (name === '') return undefined;
     const value = values.get(name);
@@ -48,13 +48,9 @@ export function readNode(builder: GraphBuilder, values: Map<string, ImportedValu
     return value;
   });
   if (node.output.length === 0) throw unsupportedAt(node, 'it has no output');
-  try {
-    for (const [i, value] of readValues(builder, node, inputs, opset).entries()) {
-      const output = node.output[i];
-      if (output !== undefined && value !== undefined) values.set(output, value);
-    }
-  } catch (error) {
-    throw atNode(node, error);
+  for (const [i, value] of readValues(builder, node, inputs, opset).entries()) {
+    const output = node.output[i];
+    if (output !== undefined && value !== undefined) values.set(output, value);
   }
 }
 

@@ -68,6 +68,7 @@ export interface SenderOptions {
   readonly memoryBytes: number;
   readonly spoolBytes: number;
   readonly spoolFolder: string;
+  readonly secretFolder: string;
   readonly heartbeatMs: number;
   /** Longest pause between two tries to connect. */
   readonly maxRetryMs: number;

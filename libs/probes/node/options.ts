@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { writeNpz, type NpzArray } from '#wire/npz.js';
 import type { SenderModel, SenderOptions, SenderProbeSet } from './messages.js';
 import { lossConvention, type LossOption } from './loss.js';
+import { defaultSecretFolder } from './run-secrets.js';
 
 /** Fixed examples to measure on, as they are fed to the network. */
 export interface ProbeSetData {
@@ -48,6 +49,13 @@ export interface AttachOptions {
   readonly resumeRunId?: string;
   /** Joins this attempt of it as a further rank. */
   readonly joinAttempt?: number;
+  /**
+   * What a live run is taken up and joined with. Default: what the service gave the run, kept in `secretFolder`. A job whose
+   * processes share no folder gives all of them one of its own: at least 32 random characters of [A-Za-z0-9_-].
+   */
+  readonly runSecret?: string;
+  /** Default: `~/.local/state/stagewatch/run-secrets`. */
+  readonly secretFolder?: string;
   readonly rank?: number;
   readonly firstStep?: number;
   /** A snapshot every so many steps, whatever the service wishes. Default: dense at first, then as the service wishes. */
@@ -111,6 +119,7 @@ export function senderOptions(options: AttachOptions): SenderOptions {
       tags: { ...tags },
       resumeRunId: options.resumeRunId ?? '',
       ...(options.joinAttempt === undefined ? {} : { joinAttempt: options.joinAttempt }),
+      runSecret: options.runSecret ?? '',
       rank: options.rank ?? 0,
       firstStep: options.firstStep ?? 0,
       clientTimeMs: Date.now(),
@@ -119,6 +128,7 @@ export function senderOptions(options: AttachOptions): SenderOptions {
     memoryBytes: options.memoryBytes ?? defaults.memoryBytes,
     spoolBytes: options.spoolBytes ?? defaults.spoolBytes,
     spoolFolder: options.spoolFolder ?? tmpdir(),
+    secretFolder: options.secretFolder ?? defaultSecretFolder(),
     heartbeatMs: options.heartbeatMs ?? defaults.heartbeatMs,
     maxRetryMs: options.maxRetryMs ?? defaults.maxRetryMs,
   };

@@ -5,6 +5,7 @@ import { createIngestClient, type IngestClient } from '#wire/client.js';
 import type { AttachRunResponse, Control, StreamRecordsResponse } from '#wire/generated/messages.js';
 import type { RecordsRequest } from '#wire/service.js';
 import { readRefusal, type Refusal } from '#wire/status.js';
+import { Attaching } from './attaching.js';
 import { ItemQueue } from './item-queue.js';
 import type { Item, SnapshotItem } from './item.js';
 import { describeModel } from './describe-model.js';
@@ -18,7 +19,6 @@ const messageRecords = 500;
 /** Records that have their numbers; the rest waits in the queue, where the disk can take it. */
 const windowRecords = 1000;
 const firstRetryMs = 200;
-const callDeadlineMs = 20_000;
 const uploadIdleMs = 30_000;
 /** So often the same record may be what a stream ends with before it is given up. */
 const maxRefusals = 2;
@@ -30,6 +30,7 @@ const hopeless = new Set([
   'PERMISSION_DENIED',
   'UNAUTHENTICATED',
   'IDENTITY_IN_USE',
+  'RUN_TAKEN',
   'NOT_FOUND',
   'UNIMPLEMENTED',
 ]);
@@ -45,6 +46,7 @@ export class Sender {
   private readonly stopping = new AbortController();
   /** Taken from the queue and not yet numbered, so that a broken upload is tried again. */
   private current: Item | undefined;
+  private readonly attaching: Attaching;
   private attached: AttachRunResponse | undefined;
   private described = false;
   private newestStep = 0;
@@ -63,6 +65,7 @@ export class Sender {
   ) {
     const { memoryBytes, spoolBytes, spoolFolder } = options;
     this.queue = new ItemQueue({ memoryBytes, spoolBytes, spoolFolder });
+    this.attaching = new Attaching(options, (text) => this.warn(text));
   }
 
   start(): void {
@@ -155,7 +158,11 @@ export class Sender {
 
   /** What a failed session means for the next one. */
   private judge(refusal: Refusal): void {
-    if (refusal.retryable) {
+    if (this.attaching.mayBecomeFree(refusal)) {
+      this.warn(`${describe(refusal)}; records are kept until it may be taken up`);
+      return;
+    }
+    if (refusal.retryable && refusal.code !== 'RUN_TAKEN') {
       this.warn(`the service at ${this.options.address} does not answer (${refusal.code}); training goes on, records are kept`);
       return;
     }
@@ -182,9 +189,9 @@ export class Sender {
   }
 
   private async session(client: IngestClient): Promise<void> {
-    const { attach, model } = this.options;
+    const { model } = this.options;
     if (this.attached === undefined) {
-      this.attached = await client.attachRun(attach, callDeadlineMs);
+      this.attached = await this.attaching.attach(client);
       const { runId, attempt, pageUrl } = this.attached;
       this.say({ kind: 'attached', runId, attempt, pageUrl });
     }

@@ -29,7 +29,7 @@ export class ConnectionPool {
       this.free--;
       return this.lend();
     }
-    if (this.line.length >= this.maxWaiting) throw busy(`More than ${this.maxWaiting} queries wait already`);
+    if (this.line.length >= this.maxWaiting) throw tooMany(this.maxWaiting);
     return await new Promise((resolve, reject) => {
       const late = (): void =>
         place.leave(busy(`The query waited for ${this.patienceMs / 1000} s and others are still before it`));
@@ -73,6 +73,10 @@ export class ConnectionPool {
       if (this.lent === 0) this.idle?.();
     };
   }
+}
+
+export function tooMany(maxWaiting: number): StagewatchError {
+  return busy(`More than ${maxWaiting} queries wait already`);
 }
 
 function busy(message: string): StagewatchError {

@@ -3,7 +3,7 @@ import { StagewatchError } from '#runtime/errors.js';
 import type { ClickHouseClient } from '../clickhouse-client.js';
 import { foreignSlots } from '../engine-process/options.js';
 import type { ForeignQuery } from '../store.js';
-import { ConnectionPool } from './connection-pool.js';
+import { ConnectionPool, tooMany } from './connection-pool.js';
 import { Gate, type AskEngine, type BoundValue, type PassedQuery } from './gate.js';
 import { rawResult } from './raw-result.js';
 import { engineError } from './refusal.js';
@@ -27,6 +27,7 @@ export interface ForeignClients {
 /** Answers queries of strangers: a gate, a line, and bounds that the engine keeps. */
 export class ForeignQueries {
   private closed = false;
+  /** Each from when it comes until its answer has ended: at the gate, in the line, or in the engine. */
   private readonly running = new Set<AbortController>();
   private readonly pool = new ConnectionPool(foreignSlots, maxWaiting);
 
@@ -42,6 +43,8 @@ export class ForeignQueries {
 
   async query(request: ForeignQuery): Promise<Readable> {
     if (this.closed) throw new StagewatchError('UNAVAILABLE', 'the store is closed');
+    // Before the gate, which asks the engine: a crowd costs it nothing, and hears at once.
+    if (this.running.size >= foreignSlots + maxWaiting) throw tooMany(maxWaiting);
     const parameters: Readonly<Record<string, BoundValue>> = request.parameters ?? {};
     const database = request.database ?? this.database;
     const stopping = new AbortController();

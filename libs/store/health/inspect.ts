@@ -1,5 +1,4 @@
 import { Reader, type ClickHouseClient } from '../clickhouse-client.js';
-import { tableFormats } from '../table-rows.js';
 import { emptyLedger, type LedgerFile } from './ledger.js';
 import { describeDamage, findDamage } from './parts.js';
 import { activeParts, detachedParts } from './store-health.js';
@@ -20,7 +19,9 @@ export async function inspect(client: ClickHouseClient, file: LedgerFile): Promi
   const found = findDamage(before.erasing ? [] : before.parts, parts, await detachedParts(reader));
   const known = new Set(found.map(({ table, part }) => `${table}/${part}`));
   const all = [...found, ...before.damage.filter(({ table, part }) => !known.has(`${table}/${part}`))];
-  const unread = await Promise.all(Object.values(tableFormats).map(({ into }) => unreadableParts(reader, into)));
+  // As they are found: some are filled by views, and no writer names them.
+  const tables = [...new Set(parts.map(({ table }) => table))];
+  const unread = await Promise.all(tables.map((table) => unreadableParts(reader, table)));
   return {
     rows: parts.reduce((sum, part) => sum + part.rows, 0),
     parts: parts.length,

@@ -23,7 +23,9 @@ export interface StoreHealthOptions {
  */
 export class StoreHealth {
   private ledger: Ledger = emptyLedger;
+  /** Under way, and how many have begun so far. */
   private erasures = 0;
+  private erasuresBegun = 0;
   private readonly task: PeriodicTask;
 
   private constructor(private readonly options: StoreHealthOptions) {
@@ -57,13 +59,15 @@ export class StoreHealth {
   /** Parts that go while this is under way go on purpose, even when it is broken off. */
   async erasing<T>(work: () => Promise<T>): Promise<T> {
     this.erasures++;
+    this.erasuresBegun++;
     this.writeIfPossible({ ...this.ledger, erasing: true });
     try {
       return await work();
     } finally {
       this.erasures--;
+      const isStillTrue = this.watchErasures();
       const parts = await activeParts(this.options.reader).catch(() => undefined);
-      if (parts !== undefined && this.erasures === 0) this.writeIfPossible({ ...this.ledger, parts: [...parts], erasing: false });
+      if (parts !== undefined && isStillTrue()) this.writeIfPossible({ ...this.ledger, parts: [...parts], erasing: false });
     }
   }
 
@@ -94,13 +98,20 @@ export class StoreHealth {
   private async remember(): Promise<void> {
     const { reader, logger } = this.options;
     if (this.erasures > 0) return;
+    const isStillTrue = this.watchErasures();
     const parts = await activeParts(reader);
     const known = new Set([...this.ledger.accepted, ...this.ledger.damage.map((d) => keyOf(asDamage(d)))]);
     // The engine may have been started again, and have set aside what it found broken.
     const found = findDamage([], parts, await detachedParts(reader)).filter((damage) => !known.has(keyOf(damage)));
     for (const damage of found) logger.error({ ...damage }, describeDamage(damage));
-    if (this.erasures > 0) return;
+    if (!isStillTrue()) return;
     this.write({ ...this.ledger, parts: [...parts], erasing: false, damage: [...this.ledger.damage, ...found] });
+  }
+
+  /** Whether what was seen after this is still to be remembered: nothing has been erased since, or is being erased. */
+  private watchErasures(): () => boolean {
+    const begun = this.erasuresBegun;
+    return () => this.erasures === 0 && this.erasuresBegun === begun;
   }
 
   /** On a full disk, to erase is right. */

@@ -115,6 +115,7 @@ export interface AttachRunRequest {
   rank: number;
   clientTimeMs: number;
   firstStep: number;
+  runSecret: string;
 }
 
 export interface AttachRunResponse {
@@ -123,6 +124,7 @@ export interface AttachRunResponse {
   nextSequence: number;
   limits: Limits | null;
   pageUrl: string;
+  runSecret: string;
 }
 
 export interface Limits {

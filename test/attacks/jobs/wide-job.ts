@@ -28,6 +28,7 @@ const parameters = sizes.slice(1).flatMap((size, layer) => [
 ]);
 
 const run = attach({
+  ...(options.secretFolder !== undefined && { secretFolder: options.secretFolder }),
   address,
   name: options.name ?? 'wide job',
   project: 'attacks',

@@ -14,6 +14,10 @@ export interface JobOptions {
   readonly bare?: boolean;
   /** Logs NaN as its loss from this step on. */
   readonly nanFrom?: number;
+  /** Takes up this run as its next attempt. */
+  readonly resumeRunId?: string;
+  /** Where the probe keeps what its run is taken up with; by default a folder that goes with the test. */
+  readonly secretFolder?: string;
   /** Python only: shifts the clock of the process by so many seconds. */
   readonly clockShiftSeconds?: number;
 }

@@ -70,6 +70,8 @@ const watch = (): Run =>
     optimizer: { name: 'sgd', learningRate },
     loss: { kind: 'mse', halved: true },
     plannedSteps: steps,
+    ...(options.resumeRunId !== undefined && { resumeRunId: options.resumeRunId }),
+    ...(options.secretFolder !== undefined && { secretFolder: options.secretFolder }),
     model: {
       format: 'onnx',
       graph: exportOnnx(mlp({ sizes: [inputs, hidden, 1], activation: 'tanh' })),

@@ -69,7 +69,7 @@ run = None
 if not options.get("bare"):
     run = stagewatch.attach(
         model, optimizer, loss=loss_of, train=(x, y), val=(x[:16], y[:16]), name=options.get("name", "torch job"),
-        project="system tests", planned_steps=STEPS, address=options["address"],
+        project="system tests", resume=options.get("resumeRunId"), planned_steps=STEPS, address=options["address"],
         snapshot_every=options.get("snapshotEvery", 4), drain_seconds=90, quiet=True,
     )
 

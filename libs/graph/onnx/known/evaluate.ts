@@ -8,7 +8,7 @@ import { opNamed } from '../../ops/registry.js';
 import { isFree, showShape } from '../../shapes.js';
 import { elements, inDouble, listed } from '../../reference-tensor.js';
 import { costOf, type WorkBudget } from '../../work-budget.js';
-import { hasSymbols, known, MAX_KNOWN_ELEMENTS, roomFor, tooLarge } from './known.js';
+import { hasSymbols, known, MAX_KNOWN_ELEMENTS, roomFor, tensorOf, tooLarge } from './known.js';
 import type { KnownTensor } from './known.js';
 import { Undecided } from './symbols.js';
 
@@ -84,9 +84,10 @@ export function evaluated(
   const symbolic = inputs.map((input, i) => input !== undefined && hasSymbols(input) && (isMoved?.(i) ?? true));
   const calculator = new Calculator(work);
   if (!symbolic.includes(true)) {
+    // What passes as it is stays the same tensor: a copy in each turn of a loop would cost memory that nobody counts.
     return [read(calculator, inputs)]
       .flat()
-      .map((value) => value && known(value.dtype, fixedShape(value), listed(numbersOf(value))));
+      .map((value) => value && (tensorOf(value) ?? known(value.dtype, fixedShape(value), listed(numbersOf(value)))));
   }
   if (isMoved === undefined) return undefined;
   const moved: Dim[] = [];

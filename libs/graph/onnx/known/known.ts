@@ -51,7 +51,14 @@ export const known = (dtype: DType, shape: readonly number[], data: readonly Dim
 
 export const knownScalar = (dtype: DType, value: Dim): KnownTensor => known(dtype, [], [value]);
 
-export const hasSymbols = (tensor: KnownTensor): boolean => tensor.data.some(isFree);
+/** Looked for once: a loop asks the same of millions of numbers in each turn. */
+export function hasSymbols(tensor: KnownTensor): boolean {
+  let found = symbols.get(tensor);
+  if (found === undefined) symbols.set(tensor, (found = tensor.data.some(isFree)));
+  return found;
+}
+
+const symbols = new WeakMap<KnownTensor, boolean>();
 
 const asValues = new WeakMap<KnownTensor, Value>();
 const asTensors = new WeakMap<Value, KnownTensor>();
@@ -77,6 +84,9 @@ function withExamples(e: Emit, { dtype, shape, data }: KnownTensor): Value {
   const list = reshape(e, concat(e, parts, 0), shape);
   return dtype === 'float32' ? list : cast(e, list, dtype);
 }
+
+/** The known tensor that a value was made of. */
+export const tensorOf = (value: Value): KnownTensor | undefined => asTensors.get(value);
 
 /** A constant as a known tensor; undefined for what depends on data, and for weights. */
 export function knownFrom(work: WorkBudget, value: Value): KnownTensor | undefined {

@@ -26,5 +26,13 @@ def hasty(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def secret_folder(monkeypatch, tmp_path):
+    """Not the home folder of whoever runs these tests."""
+    folder = tmp_path / "secrets"
+    monkeypatch.setenv("STAGEWATCH_SECRET_FOLDER", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def loud(caplog):
     caplog.set_level(logging.INFO, logger="stagewatch")

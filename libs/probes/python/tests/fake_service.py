@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
 import time
 import zlib
 from concurrent import futures
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import grpc
 
@@ -27,6 +28,8 @@ class FakeService:
         self.runs: Dict[str, Dict[str, Any]] = {}
         self.by_instance: Dict[str, str] = {}
         self.records: Dict[str, Dict[int, Any]] = {}
+        self.secrets: Dict[str, str] = {}
+        self.lost: Set[str] = set()
         self.blobs: Dict[str, bytes] = {}
         self.partial: Dict[str, bytearray] = {}
         self.descriptions: List[Any] = []
@@ -36,6 +39,7 @@ class FakeService:
         self.duplicates = 0
         self.out_of_order: List[str] = []
         # Faults and knobs.
+        self.gives_secrets = True
         self.credit = 1 << 20
         self.acknowledge = True
         self.acknowledge_twice = False
@@ -124,16 +128,28 @@ class FakeService:
         with self.lock:
             run = self.by_instance.get(request.instance_id)
             if run is None:
+                self._refuse_if_taken(request, context)
                 run = request.resume_run_id or f"run{len(self.runs) + 1}"
                 attempt = self.runs[run]["attempt"] + 1 if run in self.runs else 1
                 self.by_instance[request.instance_id] = run
                 self.runs[run] = {"attempt": attempt, "request": request}
                 self.records[run] = {}
+                self.lost.discard(run)
+                if self.gives_secrets:
+                    self.secrets[run] = request.run_secret or secrets.token_urlsafe(32)
             answer = wire.AttachRunResponse(run_id=run, attempt=self.runs[run]["attempt"],
-                                            next_sequence=len(self.records[run]) + 1, page_url=f"http://here/{run}")
+                                            next_sequence=len(self.records[run]) + 1, page_url=f"http://here/{run}", run_secret=self.secrets.get(run, ""))
             answer.limits.chunk_bytes = 64 * 1024
             answer.limits.message_bytes = 8 << 20
             return answer
+
+    def _refuse_if_taken(self, request: Any, context: Any) -> None:
+        run = request.resume_run_id
+        live = run in self.secrets and run not in self.lost and not self.bodies("end", run)
+        if live and request.run_secret != self.secrets[run]:
+            body = {"code": "RUN_TAKEN", "message": "the run is live", "retryAfterMs": 50}
+            context.set_trailing_metadata((("stagewatch-error", json.dumps(body)),))
+            context.abort(grpc.StatusCode.ABORTED, "taken")
 
     def _describe(self, request: Any, context: Any) -> Any:
         self._fail_if_refused("DescribeModel", request, context)

@@ -65,7 +65,8 @@ def attach(
         train, val: `(x, y)` to take the probe sets from; a seeded subset of at most `probe_examples`.
         name, project, tags: shown to people.
         address, token: of the service; else STAGEWATCH_ADDRESS, STAGEWATCH_TOKEN, else 127.0.0.1:7581.
-        resume, first_step: take up this run as its next attempt, at this step.
+        resume, first_step: take up this run as its next attempt, at this step. While the service still takes the attempt before
+            for live, this needs the run's secret, which the probe keeps in STAGEWATCH_SECRET_FOLDER.
         batch_size: examples per update; None for the full training set.
         onnx, parameters: for hand-written loops: the forward graph and the names of its parameters, in order.
         order: when `run.step` is called: "before" or "after" `optimizer.step()`; "auto" finds out.
@@ -89,6 +90,8 @@ def attach(
             token=token or os.environ.get("STAGEWATCH_TOKEN") or None,
             spool_folder=spool_folder,
             spool_bytes=spool_mib * MIB,
+            secret_folder=os.environ.get("STAGEWATCH_SECRET_FOLDER") or None,
+            run_secret=os.environ.get("STAGEWATCH_RUN_SECRET") or None,
             drain_s=drain_seconds,
             quiet=quiet,
         )

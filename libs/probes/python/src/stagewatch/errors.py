@@ -10,7 +10,7 @@ import grpc
 
 # Refusals that pass by themselves, whatever their gRPC status says.
 _PASSING_CODES = frozenset({"UNAVAILABLE", "STORAGE_FULL", "TOO_MANY_STREAMS", "IDENTITY_IN_USE", "CHECKSUM_MISMATCH",
-                            "OFFSET_MISMATCH", "INTERNAL"})
+                            "OFFSET_MISMATCH", "INTERNAL", "RUN_TAKEN"})
 _LASTING_CODES = frozenset({"MESSAGE_TOO_LARGE", "BLOB_TOO_LARGE", "TOO_MANY_METRICS"})
 
 # Without the service's own code: what gRPC itself says when a call cannot succeed by repeating it.
@@ -31,6 +31,7 @@ _WHAT_TO_DO = {
     "PROBE_SET_MISMATCH": "check that train=(x, y) and val=(x, y) fit the model's output and the loss",
     "FORBIDDEN": "give token=… or set STAGEWATCH_TOKEN",
     "UNKNOWN_RUN": "the service does not know this run; was it deleted, or is the service on another data folder?",
+    "RUN_TAKEN": "to take it up at once, give the job's processes the same STAGEWATCH_SECRET_FOLDER or STAGEWATCH_RUN_SECRET",
     "BLOB_TOO_LARGE": "raise STAGEWATCH_MAX_BLOB_BYTES on the service",
     "TOO_MANY_METRICS": "log fewer names, or raise STAGEWATCH_MAX_METRICS_PER_RUN on the service",
 }

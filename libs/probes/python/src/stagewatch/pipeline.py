@@ -18,6 +18,7 @@ from .identity import Attached, Identity, Subject
 from .journal import Journal
 from .losses import Losses
 from .quiet import Quiet
+from .run_secrets import RunSecrets
 from .sender import Sender
 from .spool import Spool
 
@@ -36,6 +37,8 @@ class Settings:
     token: Optional[str] = None
     spool_folder: Optional[str] = None
     spool_bytes: int = 1024 * MIB
+    secret_folder: Optional[str] = None
+    run_secret: Optional[str] = None
     drain_s: float = 10.0
     quiet: bool = False
 
@@ -54,7 +57,8 @@ class Pipeline:
         self._spool = Spool(settings.spool_bytes, settings.spool_folder)
         self._journal = Journal(self._spool, settings.spool_bytes)
         self._encoder = Encoder(self.items, self._journal, self._losses, quiet, identity.first_step)
-        self._sender = Sender(settings.address, settings.token, identity, subject, self._journal, quiet, self)
+        secrets = RunSecrets(settings.secret_folder, settings.run_secret)
+        self._sender = Sender(settings.address, settings.token, identity, subject, self._journal, quiet, self, secrets)
         self._wake = threading.Event()
         self._end: Optional[tuple[str, str]] = None
         #: False once nothing is wanted any more: the training loop stops handing things over.

@@ -15,6 +15,7 @@ from .identity import Attached, Identity, Subject
 from .journal import Entry, Journal
 from .quiet import Quiet
 from .records import fill_gap, fill_snapshot, now_ms
+from .run_secrets import RunSecrets
 from .stream import RecordStream, make_hello
 from .uploads import CHUNK_BYTES, upload_blob
 from .wire import (BLOB_KIND_ARTIFACT, BLOB_KIND_SNAPSHOT, DescribeModelRequest, IngestClient, Record, UploadBlobRequest,
@@ -25,6 +26,8 @@ DESCRIBE_TIMEOUT_S = 120.0
 WELCOME_TIMEOUT_S = 10.0
 # Nothing acknowledged for so long although something is under way: the connection is taken for dead.
 ACKNOWLEDGE_TIMEOUT_S = 30.0
+# A run that should count as lost by now may do so a little later: the service looks now and then.
+TAKEN_GRACE_S = 30.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 10.0
 LINGER_S = 2.0
@@ -41,7 +44,7 @@ class Sender:
     """Runs in one thread. Everything that it meets is either waited for or said once."""
 
     def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Optional[Subject], journal: Journal,
-                 quiet: Quiet, events: SenderEvents) -> None:
+                 quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
         self._address = address
         self._token = token
         self._identity = identity
@@ -49,6 +52,9 @@ class Sender:
         self._journal = journal
         self._quiet = quiet
         self._events = events
+        self._secrets = secrets
+        #: Until when a run that is taken is waited for; known from the first refusal on.
+        self._taken_until: Optional[float] = None
         self._stopping = False
         self._hurry = threading.Event()
         self._pauses = 0
@@ -94,7 +100,7 @@ class Sender:
             self._stream(client)
             return True
         except Weather as weather:
-            self._pause(str(weather), weather.retry_after_s)
+            self._pause(str(weather), weather.retry_after_s, said=weather.code == "RUN_TAKEN")
         except Refused as refused:
             return self._refused(refused)
         except grpc.RpcError as error:
@@ -108,13 +114,14 @@ class Sender:
                 client.close()
         return False
 
-    def _pause(self, reason: str, retry_after_s: float) -> None:
+    def _pause(self, reason: str, retry_after_s: float, said: bool = False) -> None:
         """Exponential back-off with full jitter on its upper half; short once the job has ended."""
-        self._quiet.warn(
-            "away",
-            f"no connection to the service at {self._address} ({reason.splitlines()[0][:200] if reason else 'no answer'}); "
-            "training goes on, what is measured is kept within bounds and sent when the service is there",
-        )
+        if not said:
+            self._quiet.warn(
+                "away",
+                f"no connection to the service at {self._address} ({reason.splitlines()[0][:200] if reason else 'no answer'}); "
+                "training goes on, what is measured is kept within bounds and sent when the service is there",
+            )
         longest = 0.5 if self.finishing else LONGEST_PAUSE_S
         pause = min(longest, max(retry_after_s, FIRST_PAUSE_S * 2.0 ** min(self._pauses, 10)))
         self._pauses += 1
@@ -124,18 +131,44 @@ class Sender:
     def _attach(self, client: IngestClient) -> None:
         if self.attached is not None:
             return
+        request = self._identity.request()
+        request.run_secret = self._secrets.shown(self._identity.resume)
         try:
-            response = client.attach_run(self._identity.request(), CALL_TIMEOUT_S)
+            response = client.attach_run(request, CALL_TIMEOUT_S)
         except grpc.RpcError as error:
             failure = classify(error)
-            resumed = self._identity.resume
-            if isinstance(failure, Refused) and failure.refusal.code in ("UNKNOWN_RUN", "UNKNOWN_ATTEMPT") and resumed:
-                self._quiet.warn("resume", f"the run {resumed} cannot be resumed ({failure}); a new run begins")
+            if self._identity.resume and self._in_vain(failure):
+                self._quiet.warn("resume", f"the run {self._identity.resume} cannot be resumed ({failure}); a new run begins")
                 self._identity.resume, self._identity.join_attempt = None, None
                 raise Weather("resume refused") from None
             raise failure from None
+        if response.run_secret:
+            self._keep(response.run_id, response.run_secret)
         self.attached = Attached.of(response)
         self._events.on_attached(self.attached)
+
+    def _in_vain(self, failure: Exception) -> bool:
+        """True when the run that is to be resumed will not be given. One whose job is dead soon counts as lost, and is."""
+        if isinstance(failure, Refused):
+            return failure.refusal.code in ("UNKNOWN_RUN", "UNKNOWN_ATTEMPT")
+        if not isinstance(failure, Weather) or failure.code != "RUN_TAKEN":
+            return False
+        # It was reached: the end of the job waits for it as for one that takes records.
+        self.ever_connected = True
+        if self._taken_until is None:
+            self._taken_until = time.monotonic() + failure.retry_after_s + TAKEN_GRACE_S
+        if time.monotonic() >= self._taken_until:
+            return True
+        self._quiet.warn("taken", f"the run {self._identity.resume} cannot be resumed yet ({failure}); training goes on, what is "
+                                  "measured is kept within bounds")
+        return False
+
+    def _keep(self, run_id: str, secret: str) -> None:
+        try:
+            self._secrets.keep(run_id, secret)
+        except OSError as error:
+            self._quiet.warn("secret", f"the secret of this run could not be kept ({error}); a restart of this job may have to "
+                                       "wait until the run counts as lost")
 
     def _describe(self, client: IngestClient) -> None:
         """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars."""
