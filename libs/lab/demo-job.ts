@@ -2,6 +2,7 @@
  * The training job of `stagewatch demo`: a process of its own, which attaches like anybody's.
  *
  *     node dist/libs/lab/demo-job.js --address 127.0.0.1:7581 [--steps 1400] [--rate 0.4] [--pace-ms 40] [--seed 1]
+ *       [--drain-seconds 10]
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -25,6 +26,7 @@ const { values: flags } = parseArgs({
     'pace-ms': { type: 'string', default: '40' },
     degree: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    'drain-seconds': { type: 'string', default: '10' },
   },
 });
 const steps = Number(flags.steps);
@@ -81,6 +83,7 @@ function described(task: Task, model: ProbeModel): AttachOptions {
     optimizer: { name: 'sgd', learningRate },
     loss,
     plannedSteps: steps,
+    drainMs: Number(flags['drain-seconds']) * 1000,
     model: { format: 'onnx', graph: exportOnnx(task.forward), parameters: model.parameters.map(({ name }) => name) },
     train: { x: x!, y: y! },
   };

@@ -25,7 +25,7 @@ export async function runPicture(
   service: Pick<ServiceProcess, 'url'>,
   run: string,
   expectedRows: number,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<RunPicture> {
   const where = `WHERE run = '${run}'`;
   const rows = <T>(sql: string): Promise<T[]> => sqlRows<T>(service, sql);
@@ -69,7 +69,7 @@ export async function runPicture(
 }
 
 /** Until nothing of the run is measured and nothing waits for that. */
-export async function untilMeasured(service: Pick<ServiceProcess, 'url'>, run: string, timeoutMs = 60_000): Promise<void> {
+export async function untilMeasured(service: Pick<ServiceProcess, 'url'>, run: string, timeoutMs = 120_000): Promise<void> {
   await eventually(
     () => runBody(service, run),
     ({ measuring: { underWay, waiting } }) => underWay === null && waiting === 0,

@@ -23,7 +23,7 @@ const kinds = [
 
 it.each(kinds)(
   `the service is away for ${awaySeconds} s in the middle of a $kind job: training goes on, and all of it arrives later, in order`,
-  { timeout: 90_000 + awaySeconds * 4000 },
+  { timeout: 240_000 + awaySeconds * 4000 },
   ({ start, rows }) =>
     withScene(async (scene) => {
       const ports = await freePorts();
@@ -49,7 +49,7 @@ it.each(kinds)(
       await job.untilStep(steps - 51);
       job.release();
       await expectTheEnd(job);
-      const picture = await runPicture(second, run, rows);
+      const picture = await runPicture(second, run, rows, 180_000);
       expect(picture).toMatchObject({ status: 'finished', rows: picture.identities });
       expect(picture.findings.filter((finding) => /^(gap|lost|resumed) /.test(finding))).toEqual([]);
       expect(await inOrder(second, run)).toEqual(Array.from({ length: steps }, (_, step) => step));

@@ -7,7 +7,7 @@ import { runPicture } from '../support/run-picture.js';
 import { withScene } from '../support/scene.js';
 import { sqlRows } from '../support/service-process.js';
 
-it('delete removes a run with its rows, blobs, messages and states, and leaves the others whole', { timeout: 60_000 }, () =>
+it('delete removes a run with its rows, blobs, messages and states, and leaves the others whole', { timeout: 240_000 }, () =>
   withScene(async (scene) => {
     const steps = 120;
     const service = await scene.service();

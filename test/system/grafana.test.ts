@@ -39,18 +39,23 @@ describe('Grafana bundle - over a real run', () => {
     service = await startServiceProcess({ dataDir });
     const script = join(packageRoot, 'dist/libs/lab/demo-job.js');
     // Long enough to reach the edge also where the machine is so busy that few of the steps are measured.
-    const job = spawn(process.execPath, [script, '--address', service.address, '--steps', '1400', '--pace-ms', '8'], {
-      stdio: 'ignore',
+    const flags = { address: service.address, steps: '1400', 'pace-ms': '8', 'drain-seconds': '120' };
+    const job = spawn(process.execPath, [script, ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value])], {
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
-    await once(job, 'exit');
+    let said = '';
+    job.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await once(job, 'close');
+    if (said.includes('could not be delivered')) throw new Error(said);
     const runs = await eventually(
       () => sqlRows<{ run: string; status: string }>(service, 'SELECT run, status FROM runs'),
       ([row]) => row?.status === 'finished',
+      120_000,
     );
-    await untilMeasured(service, runs[0]!.run);
+    await untilMeasured(service, runs[0]!.run, 120_000);
     const now = Date.now();
     request = { fromMs: now - 600_000, toMs: now + 60_000, intervalMs: 1000, variables: { run: [runs[0]!.run] } };
-  }, 120_000);
+  }, 400_000);
 
   afterAll(async () => {
     await service?.stop();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import numpy as np
@@ -35,6 +36,20 @@ def test_service_away_at_attach_and_in_the_middle(service, caplog):
         assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.step).all()
     assert service.bodies("gap") == []
     assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1  # said once, then quiet
+
+
+def test_a_service_that_took_the_run_is_waited_for_though_no_stream_was_opened(service):
+    service.refuse = lambda call, message: (
+        {"code": "UNAVAILABLE", "status": "UNAVAILABLE", "message": "closing"} if call == "StreamRecords" else None)
+    run = attach(service, drain_seconds=60)
+    service.wait_for(lambda: run.id)
+    for step in range(20):
+        run.step(loss=float(step))
+    back = threading.Timer(4.0, lambda: setattr(service, "refuse", lambda call, message: None))
+    back.start()
+    assert run.finish() is True
+    back.join()
+    assert len([p for p in service.points() if p[0] == "loss.train"]) == 20
 
 
 def test_stream_killed_after_durable_before_acknowledged(service):

@@ -64,7 +64,6 @@ class Sender:
         self._measured = True
         self.attached: Optional[Attached] = None
         self.connected = False
-        self.ever_connected = False
         self.finishing = False
         self.done = threading.Event()
 
@@ -220,7 +219,7 @@ class Sender:
             if stream.next_sequence is None:
                 raise Weather("no welcome from the service")
             self._journal.rewind(stream.next_sequence)
-            self.connected = self.ever_connected = True
+            self.connected = True
             self._pauses = 0
             self._pump(client, stream)
         finally:
