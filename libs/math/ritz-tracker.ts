@@ -51,9 +51,10 @@ export type TrackResult = TopEigenpairs | { readonly kind: 'not finite'; readonl
 
 /**
  * Products in float32 carry rounding of about 1e-6 of the largest eigenvalue, and inner products that are taken in float32
- * within pieces of a vector as much again. It comes on top of every bound.
+ * within pieces of a vector as much again. It comes on top of every bound. Beside Lanczos in float64 on a PyTorch job, the
+ * farthest of a hundred values was off by 4.4e-6: a bound without room for that is none.
  */
-const rounding = 2e-6;
+const rounding = 5e-6;
 /** Relative to the largest |Ritz value|: below this share an eigenvalue counts as this share when tolerances are applied. */
 const smallShare = 1e-2;
 /**
