@@ -65,7 +65,8 @@ describe('stagewatch measure', () => {
     const expected = readGolden('tanh-classes');
     const args = [...model('tanh-classes'), '--probe', file('classes.npz'), '--json', '--top', '2'];
     const first = await measure(...args);
-    expect(first).toMatchObject({ code: 0, err: '' });
+    // On a slow machine it says what it is doing, and nothing else.
+    expect(first).toMatchObject({ code: 0, err: expect.stringMatching(/^([^\n]+…\n)*$/) });
     const measured = json(first.out);
     expect(measured.loss).toBeCloseTo(expected.loss, 5);
     expect(measured.gradientNorm).toBeCloseTo(Math.hypot(...expected.gradient), 5);
