@@ -31,6 +31,12 @@ export interface KillOptions {
   readonly steps: number;
 }
 
+/**
+ * So few that measuring keeps up, also after rounds in which hardly a measurement came to its end: what is left out because
+ * it does not is another story than what is lost.
+ */
+export const snapshotEveryOf = (steps: number): number => Math.max(5, Math.round(steps / 60));
+
 /** In every third round it is killed so long after its start at most, ready or not. */
 const startMs = 1500;
 /** In the others, so long after both jobs stream again. */
@@ -39,9 +45,10 @@ const streamingMs = 600;
 /** Two jobs stream while the service is killed again and again; the same jobs on a service of their own are the truth. */
 export function killRounds({ rounds, seed, python, steps }: KillOptions): Promise<KillReport> {
   return withScene(async (scene) => {
+    const snapshotEvery = snapshotEveryOf(steps);
     const start = (address: string, paced: boolean): readonly JobProcess[] => [
-      scene.nodeJob({ address, steps, paced, snapshotEvery: 5 }),
-      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, snapshotEvery: 5 })]),
+      scene.nodeJob({ address, steps, paced, snapshotEvery }),
+      ...(python === undefined ? [] : [scene.torchJob(python, { address, steps, paced, snapshotEvery })]),
     ];
     const began = performance.now();
     const calm = await scene.service({ dataDir: scene.path('calm') });
