@@ -26,9 +26,10 @@ def hasty(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def secret_folder(monkeypatch, tmp_path):
+def secret_folder(monkeypatch, tmp_path_factory):
     """Not the home folder of whoever runs these tests."""
-    folder = tmp_path / "secrets"
+    # Not inside `tmp_path`: tests look at what is left there.
+    folder = tmp_path_factory.mktemp("secrets") / "run-secrets"
     monkeypatch.setenv("STAGEWATCH_SECRET_FOLDER", str(folder))
     return folder
 
