@@ -1,5 +1,6 @@
-import { mkdir, open, statfs } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '#runtime/sync.js';
 import { StorageFull } from '../blobs.js';
 
 const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -16,16 +17,6 @@ export function isMissing(error: unknown): boolean {
 /** ENOSPC and its kin as the error of the port. */
 export function translate(error: unknown): unknown {
   return fullCodes.has(codeOf(error)) ? new StorageFull('no space left for blobs', { cause: error }) : error;
-}
-
-/** A name in a folder is durable when the folder is synced. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** Makes a folder and its parents durably. */

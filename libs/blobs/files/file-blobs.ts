@@ -3,9 +3,10 @@ import { copyFile, open, readdir, rename, rm, stat, unlink, type FileHandle } fr
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StagewatchError } from '#runtime/errors.js';
+import { syncFolder } from '#runtime/sync.js';
 import { BlobMissing, type Blobs, type BlobsCopy, type Upload } from '../blobs.js';
 import { FileBlobsCopy } from './blobs-copy.js';
-import { assertRoom, isMissing, makeFolder, syncFolder, translate } from './disk.js';
+import { assertRoom, isMissing, makeFolder, translate } from './disk.js';
 import { FileUpload } from './file-upload.js';
 import { Sums } from './sums.js';
 import { assertBlobName, assertBlobPrefix, nameOfPart, partFile } from './names.js';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inspectFile } from '../file/inspect.js';
-import { syncFile, syncFolder } from '../file/sync.js';
+import { syncFile, syncFolder } from '#runtime/sync.js';
 
 /** One copy of the bus: the file as it was at one commit. */
 export interface BusCopy {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { StagewatchError } from '#runtime/errors.js';
 import { inspectFile } from '../file/inspect.js';
 import { skipPositions } from '../file/skip-positions.js';
-import { syncFile, syncFolder } from '../file/sync.js';
+import { syncFile, syncFolder } from '#runtime/sync.js';
 import { busFileName } from '../file/whole-file.js';
 import { newestWholeCopy, type BusCopy } from './copy-files.js';
 

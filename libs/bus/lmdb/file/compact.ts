@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { open } from 'lmdb';
 import type { Logger } from '#runtime/logging.js';
 import { inspectFile, type FileReport } from './inspect.js';
-import { syncFile, syncFolder } from './sync.js';
+import { syncFile, syncFolder } from '#runtime/sync.js';
 import { busFileName } from './whole-file.js';
 
 /** Smaller files are left as they are: their free pages are soon used again. */

@@ -1,3 +1,4 @@
+/** A grammar of statements: each rule calls the others at random, which is why they stand in one file. */
 import type { Canaries } from './canaries.js';
 
 /** A statement with whether it tries to reach out, and what is bound to its parameters. */
