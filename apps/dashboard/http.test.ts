@@ -1,42 +1,12 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeJson } from '#bus/messages.js';
 import { newId } from '#runtime/ids.js';
 import { StagewatchError } from '#runtime/errors.js';
+import { ask, type Answer } from './testing/ask.js';
 import { startDashboard, type Harness } from './testing/harness.js';
 import { memoryBlobs } from './testing/memory-blobs.js';
 import { line, Recorder } from './testing/recorder.js';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-  readonly json: Record<string, unknown>;
-}
-
-/** `fetch` may not choose the Host and Origin headers; this may. */
-function ask(
-  port: number,
-  path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { method = 'GET', headers = {}, body } = options;
-    const call = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        const json = (text.startsWith('{') ? JSON.parse(text) : {}) as Record<string, unknown>;
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
-      });
-      response.on('error', reject);
-    });
-    call.on('error', reject);
-    call.end(body);
-  });
-}
 
 describe('dashboard - HTTP', () => {
   let house: Harness;

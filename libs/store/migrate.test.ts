@@ -1,41 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { createLogger } from '#runtime/logging.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openClient, Reader } from './clickhouse-client.js';
-import { defaultEngineLimits, EngineProcess } from './engine-process/engine-process.js';
+import type { ClickHouseClient, Reader } from './clickhouse-client.js';
 import { insertBatch } from './insert-batch.js';
 import { migrate, type MigrationClient } from './migrate.js';
 import { migrations } from './migrations/index.js';
 import type { Migration } from './migrations/migration.js';
+import { openEmptyDatabase, type EmptyDatabase } from './testing/empty-database.js';
 
-let path: string;
-let engine: EngineProcess;
+let database: EmptyDatabase;
 let client: ClickHouseClient;
 let reader: Reader;
 let migrationClient: MigrationClient;
 beforeAll(async () => {
-  path = await mkdtemp(join(tmpdir(), 'stagewatch-migrate-'));
-  engine = await EngineProcess.start({ path, limits: defaultEngineLimits(1024 ** 3), logger: createLogger({ level: 'silent' }) });
-  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
-  const outside = openClient(address, 'writer', 'default');
-  await outside.command({ query: 'CREATE DATABASE stagewatch' });
-  await outside.close();
-  client = openClient(address, 'writer');
-  reader = new Reader(openClient(address, 'page'));
-  migrationClient = {
-    command: async (query) => void (await client.command({ query })),
-    rows: (query) => reader.rows(query),
-    insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
-  };
+  database = await openEmptyDatabase();
+  ({ client, reader, migrationClient } = database);
 });
-afterAll(async () => {
-  await client.close();
-  await engine.close();
-  await rm(path, { recursive: true });
-});
+afterAll(() => database.close());
 
 const later: Migration = {
   number: migrations.length + 1,

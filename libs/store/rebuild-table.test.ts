@@ -1,36 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createLogger } from '#runtime/logging.js';
-import { openClient, Reader, type ClickHouseClient } from './clickhouse-client.js';
-import { defaultEngineLimits, EngineProcess } from './engine-process/engine-process.js';
+import type { ClickHouseClient, Reader } from './clickhouse-client.js';
 import { migrate, type MigrationClient } from './migrate.js';
 import { migrations } from './migrations/index.js';
 import type { CopyProgress } from './rebuild-table.js';
+import { openEmptyDatabase, type EmptyDatabase } from './testing/empty-database.js';
 
 const runs = 30;
 const rowsPerRun = 100_000;
 
-let path: string;
-let engine: EngineProcess;
+let database: EmptyDatabase;
 let client: ClickHouseClient;
 let reader: Reader;
 let migrating: MigrationClient;
 beforeEach(async () => {
-  path = await mkdtemp(join(tmpdir(), 'stagewatch-rebuild-'));
-  engine = await EngineProcess.start({ path, limits: defaultEngineLimits(1024 ** 3), logger: createLogger({ level: 'silent' }) });
-  const address = { kind: 'engine', socketPath: engine.socketPath } as const;
-  const outside = openClient(address, 'writer', 'default');
-  await outside.command({ query: 'CREATE DATABASE stagewatch' });
-  await outside.close();
-  client = openClient(address, 'writer');
-  reader = new Reader(openClient(address, 'page'));
-  migrating = {
-    command: async (query) => void (await client.command({ query })),
-    rows: (query) => reader.rows(query),
-    insert: async (table, row) => void (await client.insert({ table, values: [row], format: 'JSONEachRow' })),
-  };
+  database = await openEmptyDatabase();
+  ({ client, reader, migrationClient: migrating } = database);
   await migrate(migrating, migrations.slice(0, 2));
   // Every fourth row is there twice, as after a crash; and one run's name would end a quoted text.
   for (const part of ['1', 'number % 4 = 0']) {
@@ -46,11 +30,7 @@ beforeEach(async () => {
     query: `INSERT INTO findings_raw (run, id, text, kind, time) SELECT concat('r', toString(number)), 'f', 'found', 'stage', now64(3) FROM numbers(50)`,
   });
 });
-afterEach(async () => {
-  await client.close();
-  await engine.close();
-  await rm(path, { recursive: true });
-});
+afterEach(() => database.close());
 
 const digest = `SELECT count(), sum(cityHash64(run, name, attempt, step, rank, sequence, place, toString(value), time)) FROM scalars`;
 const sizes = `SELECT name, sum(size) FROM

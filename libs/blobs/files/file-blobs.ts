@@ -1,18 +1,17 @@
 import { constants, mkdirSync } from 'node:fs';
-import { copyFile, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { StagewatchError } from '#runtime/errors.js';
+import { copyFile, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { syncFolder } from '#runtime/sync.js';
-import { BlobMissing, type Blobs, type BlobsCopy, type Upload } from '../blobs.js';
+import type { Blobs, BlobsCopy, Upload } from '../blobs.js';
 import { FileBlobsCopy } from './blobs-copy.js';
-import { assertRoom, isMissing, makeFolder, translate } from './disk.js';
+import { checksum } from './checksum.js';
+import { CompleteBlobs } from './complete-blobs.js';
+import { assertRoom, translate } from './disk.js';
 import { FileUpload } from './file-upload.js';
 import { Sums } from './sums.js';
 import { assertBlobName, assertBlobPrefix, nameOfPart, partFile } from './names.js';
 
 const mib = 1024 * 1024;
-const readBytes = 8 * mib;
 const staleMs = 24 * 60 * 60 * 1000;
 
 export interface FileBlobsOptions {
@@ -37,7 +36,7 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<Blobs> {
  * the file, tells the sender, and `commit` refuses it.
  */
 class FileBlobs implements Blobs {
-  private readonly root: string;
+  private readonly complete: CompleteBlobs;
   private readonly partsFolder: string;
   private readonly sums: Sums;
   private readonly uploads = new Map<string, FileUpload>();
@@ -50,13 +49,13 @@ class FileBlobs implements Blobs {
     path: string,
     private readonly reserveBytes: () => number,
   ) {
-    this.root = join(path, 'complete');
     this.partsFolder = join(path, 'parts');
     this.sums = new Sums(join(path, 'sums'));
+    this.complete = new CompleteBlobs(join(path, 'complete'), this.sums);
   }
 
   async start(): Promise<void> {
-    mkdirSync(this.root, { recursive: true });
+    this.complete.start();
     mkdirSync(this.partsFolder, { recursive: true });
     const oldest = Date.now() - staleMs;
     for (const file of await readdir(this.partsFolder)) {
@@ -79,51 +78,23 @@ class FileBlobs implements Blobs {
     });
   }
 
+  path(name: string): string {
+    assertBlobName(name);
+    return join(this.complete.root, name);
+  }
+
   async stat(name: string): Promise<{ readonly bytes: number } | undefined> {
     assertBlobName(name);
-    try {
-      const found = await stat(join(this.root, name));
-      return found.isFile() ? { bytes: found.size } : undefined;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    return this.complete.stat(name);
   }
 
   async read(name: string, range?: { readonly offset: number; readonly bytes: number }): Promise<Buffer> {
     assertBlobName(name);
-    const file = await this.openComplete(name);
-    try {
-      const { size } = await file.stat();
-      const { offset, bytes } = range ?? { offset: 0, bytes: size };
-      if (offset < 0 || bytes < 0 || offset + bytes > size) {
-        throw new RangeError(`bytes ${offset} to ${offset + bytes} of a blob of ${size}`);
-      }
-      const whole = range === undefined ? await this.sums.read(name) : undefined;
-      let sum = 0;
-      const target = Buffer.allocUnsafeSlow(bytes);
-      for (let at = 0; at < bytes;) {
-        const { bytesRead } = await file.read(target, at, Math.min(bytes - at, readBytes), offset + at);
-        if (bytesRead === 0) throw new BlobMissing(`${name} ended at ${offset + at} of ${size} bytes`);
-        if (whole !== undefined) sum = crc32(target.subarray(at, at + bytesRead), sum);
-        at += bytesRead;
-      }
-      if (whole !== undefined && (whole.bytes !== bytes || whole.crc32 !== sum)) {
-        throw new StagewatchError('DATA_DAMAGED', `blob ${name} is damaged: it differs from its checksum`, { value: name });
-      }
-      return target;
-    } finally {
-      await file.close();
-    }
-  }
-
-  path(name: string): string {
-    assertBlobName(name);
-    return join(this.root, name);
+    return this.complete.read(name, range);
   }
 
   async *list(prefix: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
-    yield* this.walk(assertBlobPrefix(prefix));
+    yield* this.complete.list(assertBlobPrefix(prefix));
   }
 
   async delete(name: string): Promise<void> {
@@ -132,13 +103,7 @@ class FileBlobs implements Blobs {
       await this.uploads.get(name)?.supersede();
       await rm(join(this.partsFolder, partFile(name)), { force: true });
       for (const copy of this.copies) await copy.rescue(name);
-      await this.sums.forget(name);
-      try {
-        await unlink(join(this.root, name));
-        await syncFolder(dirname(join(this.root, name)));
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
+      await this.complete.remove(name);
     });
   }
 
@@ -150,18 +115,13 @@ class FileBlobs implements Blobs {
       if (name?.startsWith(prefix) === true) names.add(name);
     }
     for (const name of names) await this.delete(name);
-    const path = join(this.root, folder);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isDirectory() !== true) return;
-    for (const copy of this.copies) for await (const { name } of this.walk(folder)) await copy.rescue(name);
-    await this.sums.forget(folder);
-    await rm(path, { recursive: true, force: true });
-    await syncFolder(dirname(path));
+    for (const copy of this.copies) for await (const { name } of this.complete.list(folder)) await copy.rescue(name);
+    await this.complete.removeFolder(folder);
   }
 
   async beginCopy(folder: string): Promise<BlobsCopy> {
-    const list = (): AsyncGenerator<{ readonly name: string; readonly bytes: number }> => this.walk('.');
-    const copy = new FileBlobsCopy(this.root, folder, list, () => this.copies.delete(copy));
+    const list = (): AsyncGenerator<{ readonly name: string; readonly bytes: number }> => this.complete.list('.');
+    const copy = new FileBlobsCopy(this.complete.root, folder, list, () => this.copies.delete(copy));
     this.copies.add(copy);
     return Promise.resolve(copy);
   }
@@ -179,7 +139,7 @@ class FileBlobs implements Blobs {
     } finally {
       await file.close();
     }
-    await this.appear(part, name);
+    await this.complete.appear(part, name);
   }
 
   async check(): Promise<void> {
@@ -216,7 +176,7 @@ class FileBlobs implements Blobs {
         reserveBytes: this.reserveBytes,
         folder: this.partsFolder,
         appear: async (sum) => {
-          await this.appear(path, name);
+          await this.complete.appear(path, name);
           await this.sums.write(name, sum);
         },
         discard: () => rm(path, { force: true }),
@@ -232,23 +192,8 @@ class FileBlobs implements Blobs {
     }
   }
 
-  private async appear(part: string, name: string): Promise<void> {
-    const path = join(this.root, name);
-    const folder = dirname(path);
-    try {
-      await makeFolder(folder);
-      await rename(part, path);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? '';
-      if (!['ENOTDIR', 'EEXIST', 'EISDIR', 'ENOTEMPTY'].includes(code)) throw error;
-      const expected = 'a name that is no folder of other blobs, and has none above it';
-      throw new StagewatchError('NAME_INVALID', 'blob and folder of one name', { field: 'name', value: name, expected }, error);
-    }
-    await syncFolder(folder);
-  }
-
   private async finished(name: string, totalBytes: number): Promise<Upload> {
-    const file = await this.openComplete(name);
+    const file = await this.complete.open(name);
     let sum: number;
     try {
       sum = await checksum(file, totalBytes);
@@ -267,35 +212,6 @@ class FileBlobs implements Blobs {
     };
   }
 
-  private async openComplete(name: string): Promise<FileHandle> {
-    try {
-      const file = await open(join(this.root, name), 'r');
-      if ((await file.stat()).isFile()) return file;
-      await file.close();
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-    throw new BlobMissing(`there is no blob ${name}`);
-  }
-
-  private async *walk(folder: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
-    let entries;
-    try {
-      entries = await readdir(join(this.root, folder), { withFileTypes: true });
-    } catch (error) {
-      if (isMissing(error)) return;
-      throw error;
-    }
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const name = folder === '.' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory()) yield* this.walk(name);
-      else {
-        const found = await this.stat(name);
-        if (found !== undefined) yield { name, bytes: found.bytes };
-      }
-    }
-  }
-
   private async inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.turns.get(name) ?? Promise.resolve();
     const turn = before.then(work);
@@ -309,16 +225,4 @@ class FileBlobs implements Blobs {
 
 function reserveOf({ reserveBytes = 64 * mib, withheldBytes = () => 0 }: FileBlobsOptions): () => number {
   return () => (reserveBytes === 0 ? 0 : reserveBytes + withheldBytes());
-}
-
-async function checksum(file: FileHandle, bytes: number): Promise<number> {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, Math.max(1, bytes)));
-  let sum = 0;
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, bytes - at), at);
-    if (bytesRead === 0) throw new Error(`a file of ${bytes} bytes ended at ${at}`);
-    sum = crc32(buffer.subarray(0, bytesRead), sum);
-    at += bytesRead;
-  }
-  return sum;
 }

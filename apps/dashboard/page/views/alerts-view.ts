@@ -10,10 +10,14 @@ import type {
 import { fill, h } from '../dom.js';
 import { formatAgo, formatCount } from '../format.js';
 import { ApiError, type Api } from '../live/api.js';
+import { Polling } from '../live/polling.js';
 import { ruleForm } from './rule-form.js';
+import { table } from './table.js';
 import type { View } from './view.js';
 
 const refreshMs = 5000;
+
+type Shown = readonly [rules: readonly AlertRuleBody[], deliveries: readonly AlertDeliveryBody[]];
 
 /** The rules of the alerts, and what became of each delivery. */
 export class AlertsView implements View {
@@ -22,8 +26,7 @@ export class AlertsView implements View {
   private readonly rules = h('div', { class: 'table-wrap' });
   private readonly deliveries = h('div', { class: 'table-wrap' });
   private readonly message = h('p', { class: 'form-message', role: 'status' });
-  private readonly clock: ReturnType<typeof setInterval>;
-  private drawn = '';
+  private readonly polling: Polling<Shown>;
 
   constructor(private readonly api: Api) {
     fill(
@@ -36,31 +39,35 @@ export class AlertsView implements View {
       h('h2', {}, 'Deliveries'),
       this.deliveries,
     );
-    this.clock = setInterval(() => void this.refresh(), refreshMs);
-    void this.refresh();
+    this.polling = new Polling(
+      {
+        load: () => this.load(),
+        draw: ([rules, deliveries]) => {
+          this.drawRules(rules);
+          this.drawDeliveries(deliveries);
+        },
+        failed: (error) => this.sayAbsent(error),
+      },
+      refreshMs,
+    );
   }
 
   close(): void {
-    clearInterval(this.clock);
+    this.polling.close();
   }
 
-  private async refresh(): Promise<void> {
-    try {
-      const [{ rules }, { deliveries }] = await Promise.all([
-        this.api.get<AlertRulesAnswer>('/api/alerts/rules'),
-        this.api.get<AlertDeliveriesAnswer>('/api/alerts/deliveries?limit=100'),
-      ]);
-      const shape = JSON.stringify([rules, deliveries]);
-      // Drawing anew would take the focus from a button.
-      if (shape === this.drawn) return;
-      this.drawn = shape;
-      this.drawRules(rules);
-      this.drawDeliveries(deliveries);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) return;
-      fill(this.rules, h('p', { class: 'muted' }, 'Alerts are not running in this process.'));
-      fill(this.deliveries, h('p', { class: 'muted' }, 'Nothing is sent.'));
-    }
+  private async load(): Promise<Shown> {
+    const [{ rules }, { deliveries }] = await Promise.all([
+      this.api.get<AlertRulesAnswer>('/api/alerts/rules'),
+      this.api.get<AlertDeliveriesAnswer>('/api/alerts/deliveries?limit=100'),
+    ]);
+    return [rules, deliveries];
+  }
+
+  private sayAbsent(error: unknown): void {
+    if (!(error instanceof ApiError) || error.status !== 404) return;
+    fill(this.rules, h('p', { class: 'muted' }, 'Alerts are not running in this process.'));
+    fill(this.deliveries, h('p', { class: 'muted' }, 'Nothing is sent.'));
   }
 
   private drawRules(rules: readonly AlertRuleBody[]): void {
@@ -118,7 +125,7 @@ export class AlertsView implements View {
         secret !== undefined && ' Its signing secret, shown only this once: ',
         secret !== undefined && h('code', {}, secret),
       );
-      await this.refresh();
+      await this.polling.refresh();
       return true;
     } catch (error) {
       fill(this.message, error instanceof Error ? error.message : 'The rule was refused.');
@@ -152,7 +159,7 @@ export class AlertsView implements View {
     } catch (error) {
       fill(this.message, error instanceof Error ? error.message : 'That was refused.');
     }
-    await this.refresh();
+    await this.polling.refresh();
   }
 }
 
@@ -196,20 +203,3 @@ function receiverState(receiver: AlertReceiverBody | undefined): HTMLElement | u
 }
 
 const rulePath = (id: string): string => `/api/alerts/rules/${encodeURIComponent(id)}`;
-
-function table(heads: readonly string[], rows: readonly HTMLElement[]): HTMLElement {
-  return h(
-    'table',
-    {},
-    h(
-      'thead',
-      {},
-      h(
-        'tr',
-        {},
-        heads.map((head) => h('th', { scope: 'col' }, head)),
-      ),
-    ),
-    h('tbody', {}, rows),
-  );
-}

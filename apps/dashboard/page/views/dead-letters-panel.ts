@@ -2,6 +2,8 @@ import type { DeadLetterBody, DeadLettersAnswer } from '#dashboard/events/dead-l
 import { fill, h } from '../dom.js';
 import { formatAgo, formatCount } from '../format.js';
 import type { Api } from '../live/api.js';
+import { Polling } from '../live/polling.js';
+import { table } from './table.js';
 
 const refreshMs = 10_000;
 const shown = 50;
@@ -12,57 +14,30 @@ export class DeadLettersPanel {
   private readonly head = h('summary', {});
   private readonly list = h('div', { class: 'table-wrap' });
   private readonly message = h('p', { class: 'form-message', role: 'status' });
-  private readonly clock: ReturnType<typeof setInterval>;
-  private drawn = '';
+  private readonly polling: Polling<DeadLettersAnswer>;
 
   constructor(private readonly api: Api) {
     fill(this.element, this.head, this.list, this.message);
-    this.clock = setInterval(() => void this.refresh(), refreshMs);
-    void this.refresh();
+    this.polling = new Polling(
+      {
+        load: () => api.get<DeadLettersAnswer>(`/api/dead-letters?limit=${shown}`),
+        draw: (answer) => this.draw(answer),
+        // The page says elsewhere that the service is away; what was shown stays until it is back.
+        failed: () => undefined,
+      },
+      refreshMs,
+    );
   }
 
   close(): void {
-    clearInterval(this.clock);
-  }
-
-  private async refresh(): Promise<void> {
-    try {
-      const answer = await this.api.get<DeadLettersAnswer>(`/api/dead-letters?limit=${shown}`);
-      const shape = JSON.stringify(answer);
-      // Drawing anew would take the focus from a button.
-      if (shape === this.drawn) return;
-      this.drawn = shape;
-      this.draw(answer);
-    } catch {
-      // The page says elsewhere that the service is away; what was shown stays until it is back.
-    }
+    this.polling.close();
   }
 
   private draw({ held, deadLetters }: DeadLettersAnswer): void {
     this.element.hidden = held === 0;
     fill(this.head, `${formatCount(held)} ${held === 1 ? 'record is' : 'records are'} set aside`);
-    const heads = ['Run', 'By', 'Why', 'When', ''];
-    fill(
-      this.list,
-      h(
-        'table',
-        {},
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            heads.map((head) => h('th', { scope: 'col' }, head)),
-          ),
-        ),
-        h(
-          'tbody',
-          {},
-          deadLetters.map((letter) => this.row(letter)),
-        ),
-      ),
-    );
+    const rows = deadLetters.map((letter) => this.row(letter));
+    fill(this.list, table(['Run', 'By', 'Why', 'When', ''], rows));
   }
 
   private row(letter: DeadLetterBody): HTMLElement {
@@ -96,6 +71,6 @@ export class DeadLettersPanel {
     } catch (error) {
       fill(this.message, error instanceof Error ? error.message : 'That was refused.');
     }
-    await this.refresh();
+    await this.polling.refresh();
   }
 }

@@ -7,12 +7,12 @@ import signal
 import stat
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 from attached_loop import attach
 
-from stagewatch import run_secrets, sender
+from stagewatch import attachment, run_secrets
 from stagewatch.run_secrets import RunSecrets
 
 SECRET = "s" * 43
@@ -68,8 +68,21 @@ def test_without_the_secret_it_waits_until_the_run_counts_as_lost(service, secre
     assert [v for _, _, v in service.points(killed)] == [float(step) for step in range(20)]
 
 
+def test_the_end_of_a_job_waits_for_a_run_that_is_still_taken(service, secret_folder):
+    killed = killed_job(service)
+    (secret_folder / killed).write_text("damaged")
+    run = attach(service, resume=killed, drain_seconds=60)
+    for step in range(20):
+        run.step(loss=float(step))
+    lost = threading.Timer(5.0, lambda: service.lost.add(killed))
+    lost.start()
+    assert run.finish() is True and (run.id, run.attempt) == (killed, 2)
+    lost.join()
+    assert len(service.points(killed)) == 20
+
+
 def test_a_run_that_stays_another_jobs_is_left_alone_and_a_new_one_begins(service, monkeypatch, caplog):
-    monkeypatch.setattr(sender, "TAKEN_GRACE_S", 0.5)
+    monkeypatch.setattr(attachment, "TAKEN_GRACE_S", 0.5)
     owner = attach(service)
     assert owner.wait_attached(20)
     monkeypatch.setenv("STAGEWATCH_RUN_SECRET", "x" * 43)

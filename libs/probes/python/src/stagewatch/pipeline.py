@@ -99,8 +99,8 @@ class Pipeline:
         return False
 
     def drain_seconds(self) -> float:
-        """A service that never answered is not waited for as long as one that took the run."""
-        return self._settings.drain_s if self._sender.attached is not None else min(2.0, self._settings.drain_s)
+        """A service that never answered is not waited for as long as one that knows of this job."""
+        return self._settings.drain_s if self._sender.answered else min(2.0, self._settings.drain_s)
 
     def abandon(self) -> None:
         """Ends now; what is left is said and dropped."""

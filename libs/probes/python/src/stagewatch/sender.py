@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import grpc
 
+from .attachment import Attachment
 from .errors import Refused, Weather, classify
 from .events import SenderEvents
 from .identity import Attached, Identity, Subject
@@ -21,13 +22,10 @@ from .uploads import CHUNK_BYTES, upload_blob
 from .wire import (BLOB_KIND_ARTIFACT, BLOB_KIND_SNAPSHOT, DescribeModelRequest, IngestClient, Record, UploadBlobRequest,
                    batch_request)
 
-CALL_TIMEOUT_S = 10.0
 DESCRIBE_TIMEOUT_S = 120.0
 WELCOME_TIMEOUT_S = 10.0
 # Nothing acknowledged for so long although something is under way: the connection is taken for dead.
 ACKNOWLEDGE_TIMEOUT_S = 30.0
-# A run that should count as lost by now may do so a little later: the service looks now and then.
-TAKEN_GRACE_S = 30.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 10.0
 LINGER_S = 2.0
@@ -52,9 +50,7 @@ class Sender:
         self._journal = journal
         self._quiet = quiet
         self._events = events
-        self._secrets = secrets
-        #: Until when a run that is taken is waited for; known from the first refusal on.
-        self._taken_until: Optional[float] = None
+        self._attachment = Attachment(identity, quiet, secrets)
         self._stopping = False
         self._hurry = threading.Event()
         self._pauses = 0
@@ -66,6 +62,11 @@ class Sender:
         self.connected = False
         self.finishing = False
         self.done = threading.Event()
+
+    @property
+    def answered(self) -> bool:
+        """The service was there and knows of this job, whether or not it has a stream of it."""
+        return self._attachment.answered
 
     def finish(self) -> None:
         """The journal is complete: end once it is empty."""
@@ -129,46 +130,9 @@ class Sender:
         self._hurry.clear()
 
     def _attach(self, client: IngestClient) -> None:
-        if self.attached is not None:
-            return
-        request = self._identity.request()
-        request.run_secret = self._secrets.shown(self._identity.resume)
-        try:
-            response = client.attach_run(request, CALL_TIMEOUT_S)
-        except grpc.RpcError as error:
-            failure = classify(error)
-            if self._identity.resume and self._in_vain(failure):
-                self._quiet.warn("resume", f"the run {self._identity.resume} cannot be resumed ({failure}); a new run begins")
-                self._identity.resume, self._identity.join_attempt = None, None
-                raise Weather("resume refused") from None
-            raise failure from None
-        if response.run_secret:
-            self._keep(response.run_id, response.run_secret)
-        self.attached = Attached.of(response)
-        self._events.on_attached(self.attached)
-
-    def _in_vain(self, failure: Exception) -> bool:
-        """True when the run that is to be resumed will not be given. One whose job is dead soon counts as lost, and is."""
-        if isinstance(failure, Refused):
-            return failure.refusal.code in ("UNKNOWN_RUN", "UNKNOWN_ATTEMPT")
-        if not isinstance(failure, Weather) or failure.code != "RUN_TAKEN":
-            return False
-        # It was reached: the end of the job waits for it as for one that takes records.
-        self.ever_connected = True
-        if self._taken_until is None:
-            self._taken_until = time.monotonic() + failure.retry_after_s + TAKEN_GRACE_S
-        if time.monotonic() >= self._taken_until:
-            return True
-        self._quiet.warn("taken", f"the run {self._identity.resume} cannot be resumed yet ({failure}); training goes on, what is "
-                                  "measured is kept within bounds")
-        return False
-
-    def _keep(self, run_id: str, secret: str) -> None:
-        try:
-            self._secrets.keep(run_id, secret)
-        except OSError as error:
-            self._quiet.warn("secret", f"the secret of this run could not be kept ({error}); a restart of this job may have to "
-                                       "wait until the run counts as lost")
+        if self.attached is None:
+            self.attached = self._attachment.attach(client)
+            self._events.on_attached(self.attached)
 
     def _describe(self, client: IngestClient) -> None:
         """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars."""
