@@ -57,6 +57,8 @@ interface Queue {
 
 const lingerMs = 5;
 const delays = { firstDelayMs: 50, maxDelayMs: 2000 };
+/** To ask whether a database is back costs next to nothing, and somebody waits for every row. */
+const awayDelays = { firstDelayMs: 50, maxDelayMs: 200 };
 
 /** Gathers the rows of many callers into few inserts, one at a time. */
 export class BatchWriter {
@@ -241,7 +243,7 @@ export class BatchWriter {
       const answer = await this.insert(batch);
       if (answer.kind !== 'away') return answer;
       if (this.closed) return { kind: 'failure', error: answer.error };
-      const delayMs = backoffMs(tries, delays);
+      const delayMs = backoffMs(tries, awayDelays);
       tell(answer.error, delayMs);
       await sleep(delayMs, this.closing.signal);
     }

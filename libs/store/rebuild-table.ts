@@ -26,13 +26,15 @@ const copies = `CREATE TABLE IF NOT EXISTS migration_copies (name String, run St
  */
 export async function rebuildTable(client: MigrationClient, { table, shape }: Rebuild, report: Report): Promise<void> {
   const next = `${table}_next`;
-  if (!(await isPartitioned(client, table))) {
+  const { isPartitioned, isEmpty, isBegun } = await look(client, table, next);
+  if (!isPartitioned && isEmpty) await client.command(`CREATE OR REPLACE TABLE ${table} ${shape}`);
+  else if (!isPartitioned) {
     await assertRoom(client, table);
     await client.command(`CREATE TABLE IF NOT EXISTS ${next} ${shape}`);
     await copy(client, { name: table, into: next, from: table, select: '*', groupBy: '' }, report);
     await client.command(`EXCHANGE TABLES ${table} AND ${next}`);
   }
-  await client.command(`DROP TABLE IF EXISTS ${next} SYNC`);
+  if (isBegun || !isEmpty) await client.command(`DROP TABLE IF EXISTS ${next} SYNC`);
 }
 
 export async function fillTable(client: MigrationClient, fill: Fill, report: Report): Promise<void> {
@@ -50,8 +52,9 @@ async function copy(
   report: Report,
 ): Promise<void> {
   const { name, into, from, select, groupBy } = plan;
-  await client.command(copies);
   const sizes = await client.rows(`SELECT toString(run) AS id, count() FROM ${from} GROUP BY id ORDER BY id`);
+  if (sizes.length === 0) return;
+  await client.command(copies);
   const ofRows = sizes.reduce((sum, row) => sum + Number(row[1]), 0);
   const [done] = await client.rows(`SELECT run FROM migration_copies FINAL WHERE name = '${name}'`);
   let after = done === undefined ? '' : String(done[0]);
@@ -73,11 +76,19 @@ async function copy(
   }
 }
 
-async function isPartitioned(client: MigrationClient, table: string): Promise<boolean> {
-  const [row] = await client.rows(
-    `SELECT partition_key FROM system.tables WHERE database = currentDatabase() AND name = '${table}'`,
+interface Look {
+  readonly isPartitioned: boolean;
+  readonly isEmpty: boolean;
+  /** There is a new table beside it already, or still. */
+  readonly isBegun: boolean;
+}
+
+async function look(client: MigrationClient, table: string, next: string): Promise<Look> {
+  const found = await client.rows(
+    `SELECT name, partition_key, total_rows FROM system.tables WHERE database = currentDatabase() AND name IN ('${table}', '${next}')`,
   );
-  return row !== undefined && row[0] !== '';
+  const own = found.find((row) => row[0] === table);
+  return { isPartitioned: own?.[1] !== '', isEmpty: Number(own?.[2]) === 0, isBegun: found.some((row) => row[0] === next) };
 }
 
 /** Both tables lie on the disk for a while. */

@@ -8,9 +8,13 @@ export type ClassName = (typeof classNames)[number];
 export interface StatementClass {
   readonly slots: number;
   readonly maxWaiting: number;
-  /** `SET` after the settings of the statement, so that these win. */
+  /** So many statements have one connection after the other. */
+  readonly statementsPerConnection: number;
   readonly bounds: readonly string[];
 }
+
+/** Bounds what is left on a connection: parameters cannot be taken away again. */
+const manyStatements = 100;
 
 export function statementClasses(limits: EngineLimits): Readonly<Record<ClassName, StatementClass>> {
   const house = `max_threads = ${limits.threads}`;
@@ -22,12 +26,22 @@ export function statementClasses(limits: EngineLimits): Readonly<Record<ClassNam
     'allow_ddl = 0',
   ];
   return {
-    writer: { slots: 2, maxWaiting: 1000, bounds: [house] },
+    writer: { slots: 2, maxWaiting: 1000, statementsPerConnection: manyStatements, bounds: [house] },
     // One core at most, so that those who write and read notice little of it.
-    eraser: { slots: 1, maxWaiting: 1000, bounds: ['max_threads = 1'] },
-    page: { slots: 6, maxWaiting: 1000, bounds: [house, 'max_execution_time = 60', 'allow_ddl = 0', 'readonly = 2'] },
-    gate: { slots: 2, maxWaiting: 1000, bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'] },
-    foreign: { slots: foreignSlots, maxWaiting: foreignSlots, bounds: [...stranger, 'readonly = 2'] },
+    eraser: { slots: 1, maxWaiting: 1000, statementsPerConnection: manyStatements, bounds: ['max_threads = 1'] },
+    page: {
+      slots: 6,
+      maxWaiting: 1000,
+      statementsPerConnection: manyStatements,
+      bounds: [house, 'max_execution_time = 60', 'allow_ddl = 0', 'readonly = 2'],
+    },
+    gate: {
+      slots: 2,
+      maxWaiting: 1000,
+      statementsPerConnection: manyStatements,
+      bounds: [...stranger, 'max_execution_time = 5', 'readonly = 2'],
+    },
+    foreign: { slots: foreignSlots, maxWaiting: foreignSlots, statementsPerConnection: 1, bounds: [...stranger, 'readonly = 2'] },
   };
 }
 

@@ -28,7 +28,7 @@ const maxSocketPath = 100;
 const overheadBytes = 1024 ** 3;
 const restartDelays = { firstDelayMs: 100, maxDelayMs: 5000 };
 /** One that lived so long did not end because of how it was started. */
-const healthyAfterMs = 30_000;
+const healthyAfterMs = 5000;
 /** The process of a service that was killed a moment ago may still hold the folder. */
 const firstStartWithinMs = 10_000;
 /** A large database takes a while to open; longer than this, it never will. */

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { Session } from 'chdb';
-import { database } from '../database.js';
 import { statementClasses, type ClassName, type StatementClass } from './classes.js';
+import { beginning, Connection } from './connection.js';
 import { EngineError } from './engine-error.js';
 import type { EngineOptions } from './options.js';
 import { Slots } from './slots.js';
@@ -9,18 +8,15 @@ import type { Statement } from './statement.js';
 
 /** A statement that was told to stop is told again until it does. */
 const killEveryMs = 250;
-/** Parameters make it longer than the engine reads unless it is told to. */
-const maxPreludeLength = 100_000;
-const longestStatement = 64 * 1024 ** 2;
-
 /**
- * The engine in this process. Every statement has a connection of its own, which costs a millisecond: settings, parameters,
- * the current database, and what a failed query had written already, end with it.
+ * The engine in this process. A statement has a connection to itself while it runs. Those of strangers end with it, as do those
+ * of statements that failed or were given up: what a failed query had written already would come with the next answer.
  */
 export class Engine {
   private readonly classes: Readonly<Record<ClassName, StatementClass>>;
   private readonly slots: ReadonlyMap<ClassName, Slots>;
   private readonly keeper: Session;
+  private readonly idle: Readonly<Record<ClassName, Connection[]>> = { writer: [], eraser: [], page: [], gate: [], foreign: [] };
   private readonly running = new Set<Promise<void>>();
 
   constructor(
@@ -32,7 +28,7 @@ export class Engine {
       Object.entries(this.classes).map(([name, { slots, maxWaiting }]) => [name as ClassName, new Slots(slots, maxWaiting)]),
     );
     // The database stays open as long as one connection is.
-    this.keeper = this.connect();
+    this.keeper = this.open();
   }
 
   async version(): Promise<string> {
@@ -46,21 +42,22 @@ export class Engine {
     let ended: (() => void) | undefined;
     const end = new Promise<void>((resolve) => (ended = resolve));
     this.running.add(end);
-    const mark = randomUUID();
-    const stopKilling = this.killOnAbort(mark, signal);
-    let session: Session | undefined;
+    let connection: Connection | undefined;
+    let stopKilling: (() => void) | undefined;
+    let isWhole = false;
     try {
-      session = this.connect();
-      const prelude = this.prelude(statement, mark);
-      if (prelude.length > maxPreludeLength) await session.queryAsync(`SET max_query_size = ${longestStatement}`);
-      await session.queryAsync(prelude);
+      connection = this.connect(statement);
+      stopKilling = this.killOnAbort(connection.mark, signal);
+      await connection.prepare(statement);
+      const { session } = connection;
       const format = { format: statement.format };
       if (statement.inParts) {
         for await (const chunk of session.queryStream(statement.sql, { ...format, signal })) yield chunk.raw();
       } else yield (await session.queryAsync(statement.sql, format)).bytes();
+      isWhole = !signal.aborted;
     } finally {
-      stopKilling();
-      session?.close();
+      stopKilling?.();
+      if (connection !== undefined) this.putBack(statement.className, connection, isWhole);
       giveBack();
       this.running.delete(end);
       ended?.();
@@ -70,27 +67,24 @@ export class Engine {
   /** When everything that runs has ended. */
   async close(): Promise<void> {
     await Promise.all(this.running);
+    for (const connection of Object.values(this.idle).flat()) connection.close();
     this.keeper.close();
   }
 
-  private connect(): Session {
-    return new Session(this.options.path, { connectionArgs: [`--config-file=${this.configPath}`] });
+  private connect({ className, database = beginning }: Statement): Connection {
+    const idle = this.idle[className];
+    const place = idle.findIndex((connection) => connection.database === database);
+    const [known] = place < 0 ? [] : idle.splice(place, 1);
+    return known ?? new Connection(this.open(), database, this.classes[className].bounds);
   }
 
-  /** What the statement's connection is before the statement comes. */
-  private prelude({ className, database: asked, settings, parameters }: Statement, mark: string): string {
-    const { log_comment: comment = '', ...others } = settings;
-    const given = Object.entries(others).map(([name, value]) => `${name} = ${literal(value)}`);
-    const bound = Object.entries(parameters).map(([name, value]) => `SET param_${name} = ${literal(value)}`);
-    const all = [...given, `log_comment = ${literal(`${mark} ${comment}`.trim())}`];
-    return [
-      // It is not there before the first migration.
-      ...(asked === undefined || asked === 'default' ? [] : [`USE ${asked === database ? database : identifier(asked)}`]),
-      `SET ${all.join(', ')}`,
-      ...bound,
-      // One by one: `profile` changes what the next may be, and `readonly` ends all changing.
-      ...this.classes[className].bounds.map((bound) => `SET ${bound}`),
-    ].join('; ');
+  private putBack(className: ClassName, connection: Connection, isWhole: boolean): void {
+    if (isWhole && connection.uses < this.classes[className].statementsPerConnection) this.idle[className].push(connection);
+    else connection.close();
+  }
+
+  private open(): Session {
+    return new Session(this.options.path, { connectionArgs: [`--config-file=${this.configPath}`] });
   }
 
   /** The driver gives a query up between two parts of its result at best; the engine itself ends it at once. */
@@ -112,12 +106,4 @@ export class Engine {
       clearInterval(timer);
     };
   }
-}
-
-function literal(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
-function identifier(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
