@@ -1,4 +1,4 @@
-import type { OperatorsTable } from '#analyzer/index.js';
+import type { OperatorsTable } from '#analyzer/machine.js';
 import { table } from './table.js';
 
 /** Op × executor, with the largest relative error of each, and what is wrong below. */

@@ -1,11 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { createAnalyzer } from '#analyzer/index.js';
 import { openFileBlobs } from '#blobs/index.js';
 import { openLmdbBus, restoreFromCopy } from '#bus/index.js';
-import { createCollector } from '#collector/collector.js';
-import { createAlerts } from '#dashboard/alerts/index.js';
-import { createClickHouseDoor } from '#dashboard/clickhouse-door/index.js';
-import { createDashboard } from '#dashboard/index.js';
 import type { Config } from '#runtime/config.js';
 import { DiskReserve } from '#runtime/disk-reserve.js';
 import { createLogger, type Logger } from '#runtime/logging.js';
@@ -63,6 +58,7 @@ export async function startService(config: Config, options: StartOptions = {}): 
     // It starts while the others do; before it is known whether it could, somebody else may have failed.
     keep({ close: async () => (await opening.catch(() => undefined))?.close() });
     const blobs = keep(await openFileBlobs({ path: blobsPath, withheldBytes }));
+    const { createAlerts, createAnalyzer, createClickHouseDoor, createCollector, createDashboard } = await loadRooms();
     // Before the analyzer: whoever reads findings is known before the first one is told.
     const alerts = keep(createAlerts({ ...parts, bus }));
     await alerts.start();
@@ -89,6 +85,18 @@ export async function startService(config: Config, options: StartOptions = {}): 
     await close();
     throw error;
   }
+}
+
+/** Only when ClickHouse is on its way: Nest, gRPC and ONNX Runtime take longer to load than it takes to start. */
+async function loadRooms() {
+  const [alerts, analyzer, door, collector, dashboard] = await Promise.all([
+    import('#dashboard/alerts/index.js'),
+    import('#analyzer/index.js'),
+    import('#dashboard/clickhouse-door/index.js'),
+    import('#collector/collector.js'),
+    import('#dashboard/index.js'),
+  ]);
+  return { ...alerts, ...analyzer, ...door, ...collector, ...dashboard };
 }
 
 async function restoreBus(path: string, copiesFolder: string, logger: Logger): Promise<void> {

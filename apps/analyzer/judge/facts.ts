@@ -1,5 +1,5 @@
 import type { OptimizerFacts, RunFacts } from '#detectors/detector.js';
-import { lossKindOf } from '#graph/index.js';
+import { lossKindOf } from '#graph/loss-convention.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 
 /** What judgements depend on, out of what the job said of itself. */

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { BlobMissing } from '#blobs/blobs.js';
-import { cudaDevices, usesCuda } from '#engine/index.js';
+import { cudaDevices, usesCuda } from '#engine/executors/gpu.js';
 import type { Logger } from '#runtime/logging.js';
 import type { Metrics } from '#runtime/metrics.js';
 import { PeriodicTask } from '#runtime/periodic.js';

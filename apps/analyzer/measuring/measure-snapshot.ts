@@ -1,7 +1,7 @@
 import { BlobMissing, ChecksumMismatch, StorageFull } from '#blobs/blobs.js';
 import type { Blobs } from '#blobs/blobs.js';
 import type { OutgoingMessage } from '#bus/bus.js';
-import { lossSpecOf } from '#graph/index.js';
+import { lossSpecOf } from '#graph/loss-convention.js';
 import type { Logger } from '#runtime/logging.js';
 import { optimizerFacts } from '../judge/facts.js';
 import type { RunMemory } from '../judge/memory.js';

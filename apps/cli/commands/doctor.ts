@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os';
-import type { describeExecutors, OperatorsTable } from '#analyzer/index.js';
+import type { describeExecutors, OperatorsTable } from '#analyzer/machine.js';
 import { exitCodes, type Command, type Io } from '../command.js';
 import type { Check } from '../doctor-checks.js';
 import { serviceConfig, serviceOptions } from '../service-options.js';
@@ -29,7 +29,7 @@ export const doctorCommand: Command = {
     const { io, flags } = invocation;
     const config = serviceConfig(invocation);
     if (flags['json'] !== true) io.err('Trying the stores…\n');
-    const analyzer = await import('#analyzer/index.js');
+    const analyzer = await import('#analyzer/machine.js');
     const { checkRunning } = await import('../doctor-running.js');
     const { checkDataFolder, checkPorts, checkStoredData, checkStores } = await import('../doctor-checks.js');
     const executors = await analyzer.describeExecutors(config.engine);

@@ -19,7 +19,7 @@ export const setupCommand: Command = {
   async run({ flags, positionals, io }) {
     if (positionals[0] !== 'tfjs') throw new UsageError(`what is to be set up? 'tfjs' is all that there is`);
     const { engine } = readConfig({ STAGEWATCH_TFJS_DIR: flags['dir'] as string | undefined });
-    const { setupTfjs } = await import('#analyzer/index.js');
+    const { setupTfjs } = await import('#analyzer/machine.js');
     const startedMs = performance.now();
     const seconds = (): string => ((performance.now() - startedMs) / 1000).toFixed(0).padStart(4);
     const result = await setupTfjs({

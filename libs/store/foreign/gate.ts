@@ -48,12 +48,18 @@ export class Gate {
   static async open(askEngine: AskEngine, database: string): Promise<Gate> {
     const names = async (sql: string): Promise<readonly string[]> =>
       (await askEngine(sql, {})).split('\n').filter((line) => line !== '');
+    const [settings, functions, tableFunctions, formats] = await Promise.all([
+      names('SELECT name FROM system.settings'),
+      FunctionRules.load(askEngine),
+      names('SELECT lower(name) FROM system.table_functions'),
+      names('SELECT name FROM system.formats WHERE is_output'),
+    ]);
     return new Gate(
       askEngine,
-      new SettingsRules(new Set(await names('SELECT name FROM system.settings'))),
-      await FunctionRules.load(askEngine),
-      new Set(await names('SELECT lower(name) FROM system.table_functions')),
-      new Set(await names('SELECT name FROM system.formats WHERE is_output')),
+      new SettingsRules(new Set(settings)),
+      functions,
+      new Set(tableFunctions),
+      new Set(formats),
       new Set([database, 'system', 'information_schema', 'INFORMATION_SCHEMA']),
     );
   }
