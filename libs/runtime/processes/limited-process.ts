@@ -34,8 +34,10 @@ export interface LimitedProcessOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-/** A process takes about a gigabyte of memory a second at most; looked at so often it is caught near its limit. */
-const watchEveryMs = 50;
+/** What a process can take in a millisecond, at most about: one that is far from its limit need not be looked at often. */
+const bytesPerMs = 2 * 1024 ** 2;
+const soonestLookMs = 50;
+const latestLookMs = 1000;
 const defaultGraceMs = 2000;
 
 /**
@@ -65,7 +67,7 @@ export class LimitedProcess {
     this.child.on('message', (message) => options.onMessage?.(message));
     this.end = new Promise((resolve) => {
       const finish = (end: ProcessEnd): void => {
-        clearInterval(this.watch);
+        clearTimeout(this.watch);
         this.reason ??= end;
         resolve(this.reason);
       };
@@ -77,8 +79,7 @@ export class LimitedProcess {
     if (this.child.pid === undefined) return;
     lowerPriority(this.child.pid, options.niceness);
     if (options.firstToGo === true) offerToOutOfMemory(this.child.pid);
-    this.watch = setInterval(() => this.look(), watchEveryMs);
-    this.watch.unref();
+    this.lookAgain(soonestLookMs);
   }
 
   get pid(): number | undefined {
@@ -88,6 +89,7 @@ export class LimitedProcess {
   /** For a process that says what it takes before it has anything to do. */
   limitMemory(bytes: number): void {
     this.limitBytes = bytes;
+    this.lookAgain(soonestLookMs);
   }
 
   /** False when it is gone. */
@@ -107,10 +109,18 @@ export class LimitedProcess {
     return end;
   }
 
+  private lookAgain(afterMs: number): void {
+    clearTimeout(this.watch);
+    if (this.reason !== undefined) return;
+    this.watch = setTimeout(() => this.look(), afterMs);
+    this.watch.unref();
+  }
+
   private look(): void {
     const usedBytes = residentBytes(this.child.pid!);
-    if (usedBytes === undefined || usedBytes <= this.limitBytes) return;
-    this.reason ??= { kind: 'memory', usedBytes, limitBytes: this.limitBytes };
+    const leftBytes = this.limitBytes - (usedBytes ?? 0);
+    if (leftBytes >= 0) return this.lookAgain(Math.min(latestLookMs, Math.max(soonestLookMs, leftBytes / bytesPerMs)));
+    this.reason ??= { kind: 'memory', usedBytes: usedBytes!, limitBytes: this.limitBytes };
     this.child.kill('SIGKILL');
   }
 }
