@@ -54,7 +54,7 @@ it(
   () =>
     withScene(async (scene) => {
       let service = await scene.service();
-      const job = scene.nodeJob({ address: service.address, steps: 80, pauseMs: 20 });
+      const job = scene.nodeJob({ address: service.address, steps: 80, pauseMs: 20, snapshotEvery: 10 });
       const run = await job.run;
       // More often than a snapshot may end its process: none of these deaths is a snapshot's fault.
       for (let round = 0; round < 4; round++) {

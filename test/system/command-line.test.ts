@@ -159,7 +159,7 @@ describe('up - Ctrl-C', () => {
     const ports = await freePorts();
     const steps = 300;
     const first = await scene.service({ ports });
-    const job = scene.nodeJob({ address: first.address, steps, paced: true });
+    const job = scene.nodeJob({ address: first.address, steps, paced: true, snapshotEvery: 20 });
     const run = await job.run;
     job.allow(149);
     await job.untilStep(100);

@@ -131,7 +131,7 @@ describe('the doors of one service, while a run diverges', () => {
   });
 
   it('garbage on every port does not disturb a run that streams meanwhile', { timeout: 60_000 }, async () => {
-    const job = scene.nodeJob({ address: service.address, steps: 300, paced: true, name: 'undisturbed' });
+    const job = scene.nodeJob({ address: service.address, steps: 300, paced: true, snapshotEvery: 20, name: 'undisturbed' });
     const streaming = await job.run;
     job.allow(50);
     await job.untilStep(20);

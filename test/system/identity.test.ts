@@ -26,7 +26,7 @@ describe('who speaks, and when', () => {
   afterAll(() => scene.close());
 
   it('two processes with one identity: each sequence is stored once, and others do not notice', { timeout: 60_000 }, async () => {
-    const bystander = scene.nodeJob({ address: service.address, steps: 300, name: 'bystander' });
+    const bystander = scene.nodeJob({ address: service.address, steps: 300, snapshotEvery: 20, name: 'bystander' });
     const count = 200;
     const one = await attach(client, { name: 'cloned', instanceId: 'one-for-two' });
     const other = await attach(client, { name: 'cloned', instanceId: 'one-for-two' });

@@ -3,7 +3,7 @@ import { killRounds, snapshotEveryOf, type WatchedJob } from '../support/kill-ro
 import { findPython } from '../support/needs.js';
 import { furthestReading } from '../support/run-picture.js';
 
-const rounds = Number(process.env['STAGEWATCH_KILL_ROUNDS'] ?? 12);
+const rounds = Number(process.env['STAGEWATCH_KILL_ROUNDS'] ?? 8);
 const seed = Number(process.env['STAGEWATCH_KILL_SEED'] ?? 1);
 const steps = Math.min(4000, Math.max(400, 100 * rounds));
 const python = findPython('kill -9 of the service beside a PyTorch job', ['torch', 'grpc', 'google.protobuf', 'numpy']);
