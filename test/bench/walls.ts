@@ -13,6 +13,7 @@ import { startServiceProcess, type ServiceProcess } from '../support/service-pro
 import { conditions, startTraining, type Condition } from './walls/conditions.js';
 import { watchRun } from './walls/watched-run.js';
 import { quantile, report, type BenchRow } from './support/report.js';
+import { watchStolen } from './support/stolen.js';
 
 const seconds = Number(process.argv[2] ?? 40);
 const letters = process.argv[3] ?? 'abcdefg';
@@ -27,6 +28,7 @@ interface Figures {
   readonly findings: number;
   readonly lost: number;
   readonly twice: number;
+  readonly stolenPercent: number;
   readonly counted: Readonly<Record<string, number>>;
 }
 
@@ -42,6 +44,7 @@ async function measure(condition: Condition, runs: number): Promise<Figures> {
     const deadlineMs = performance.now() + seconds * 1000;
     // What was stored is counted in peace: queries that burn would hold up the counting too.
     setTimeout(() => over.abort(), seconds * 1000);
+    const stolen = watchStolen();
     const health = pollHealth(service, deadlineMs);
     const watched = await Promise.all(Array.from({ length: runs }, (_, i) => watchRun(service, `walls-${i}`, deadlineMs)));
     return {
@@ -52,6 +55,7 @@ async function measure(condition: Condition, runs: number): Promise<Figures> {
       lost: watched.reduce((sum, { rowsLost, findingsLost }) => sum + rowsLost + findingsLost, 0),
       twice: watched.reduce((sum, { rowsTwice }) => sum + rowsTwice, 0),
       counted: await disturbing,
+      stolenPercent: stolen(),
     };
   } finally {
     training.stop();
@@ -88,6 +92,7 @@ function rowsOf(name: string, figures: Figures, calm: Figures | undefined): read
     { what: `${name}: findings`, unit: 'findings', value: figures.findings },
     { what: `${name}: lost`, unit: 'rows and findings', value: figures.lost, asked: '<= 0' },
     { what: `${name}: there twice`, unit: 'rows', value: figures.twice, asked: '<= 0' },
+    { what: `${name}: taken by the host of this machine`, unit: '% of its CPU', value: figures.stolenPercent },
     ...Object.entries(figures.counted).map(([what, value]) => ({ what: `${name}: ${what}`, unit: '', value })),
   ];
 }

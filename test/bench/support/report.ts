@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#runtime/package-root.js';
+import { watchStolen } from './stolen.js';
 
 /** One line of a bench: what was measured, against what was asked, against the ceiling measured in the same run. */
 export interface BenchRow {
@@ -13,8 +14,12 @@ export interface BenchRow {
   readonly ceiling?: { readonly what: string; readonly value: number };
 }
 
-export function report(name: string, rows: readonly BenchRow[]): void {
-  const shown = rows.map(({ what, unit, value, asked, ceiling }) => ({
+const stolen = watchStolen();
+
+export function report(name: string, measured: readonly BenchRow[]): void {
+  // A figure of a machine whose processors were given to others says little.
+  const rows = [...measured, { what: 'taken by the host of this machine meanwhile', unit: '% of its CPU', value: stolen() }];
+  const shown = rows.map(({ what, unit, value, asked, ceiling }: BenchRow) => ({
     what,
     value: rounded(value),
     unit,
