@@ -89,14 +89,13 @@ export async function startService(config: Config, options: StartOptions = {}): 
 
 /** Only when ClickHouse is on its way: Nest, gRPC and ONNX Runtime take longer to load than it takes to start. */
 async function loadRooms() {
-  const [alerts, analyzer, door, collector, dashboard] = await Promise.all([
-    import('#dashboard/alerts/index.js'),
-    import('#analyzer/index.js'),
-    import('#dashboard/clickhouse-door/index.js'),
-    import('#collector/collector.js'),
-    import('#dashboard/index.js'),
-  ]);
-  return { ...alerts, ...analyzer, ...door, ...collector, ...dashboard };
+  // One after the other, they load no slower.
+  const { createAlerts } = await import('#dashboard/alerts/index.js');
+  const { createAnalyzer } = await import('#analyzer/index.js');
+  const { createClickHouseDoor } = await import('#dashboard/clickhouse-door/index.js');
+  const { createCollector } = await import('#collector/collector.js');
+  const { createDashboard } = await import('#dashboard/index.js');
+  return { createAlerts, createAnalyzer, createClickHouseDoor, createCollector, createDashboard };
 }
 
 async function restoreBus(path: string, copiesFolder: string, logger: Logger): Promise<void> {
