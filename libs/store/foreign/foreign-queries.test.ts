@@ -73,6 +73,7 @@ describe('answers', () => {
     ['SELECT a, b FROM (VALUES (1, 2)) AS t(a, b)', '1\t2\n'],
     ["SELECT CASE WHEN 1 THEN 'y' END, x::String, [1, 2][1], (1, 'z').2 FROM (SELECT 1 AS x)", 'y\t1\t1\tz\n'],
     ['EXISTS TABLE runs', '1\n'],
+    ['SELECT 1 IN t.a FROM (SELECT [1] AS a) AS t', '1\n'],
     ['SELECT number FROM numbers(10) FORMAT Null', ''],
     ["SELECT sum(value) > 2 FROM series WHERE run = 'r1' AND step IN (SELECT number FROM numbers(5))", '1\n'],
   ])('%s', async (sql, expected) => {

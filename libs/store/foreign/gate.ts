@@ -113,13 +113,23 @@ export class Gate {
       database: request.database,
     };
     const tree = await this.ask(`EXPLAIN AST ${text}`, request.parameters);
-    let { hiddenParts } = checkTree(tree, rules);
-    for (const part of hidden) {
-      hiddenParts += checkTree(await this.ask(`EXPLAIN AST ${part}`, request.parameters), rules).hiddenParts;
-    }
+    const checked = [checkTree(tree, rules)];
+    for (const part of hidden) checked.push(checkTree(await this.ask(`EXPLAIN AST ${part}`, request.parameters), rules));
+    const hiddenParts = checked.reduce((sum, one) => sum + one.hiddenParts, 0);
     // Had the tree hidden something that was not found in the text, it would have gone unseen.
     if (hiddenParts !== count) throw refusal('ACCESS_DENIED', 'The APPLY of this query cannot be read; write it without');
+    await this.checkNoDatabase(checked.flatMap((one) => one.ambiguous));
     return tree;
+  }
+
+  /** A server may have databases beside ours; what stands before the dot on the right of IN must be none of them. */
+  private async checkNoDatabase(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const found = await this.ask(
+      `SELECT name FROM system.databases WHERE name IN (${names.map(literal).join(', ')}) LIMIT 1`,
+      {},
+    );
+    if (found.trim() !== '') throw refusal('ACCESS_DENIED', `Database '${found.trim().slice(0, 100)}' is not served here`);
   }
 
   /** The second look, at the text alone: names that may not be called, wherever they stand as a call. */

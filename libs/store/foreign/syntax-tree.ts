@@ -43,21 +43,32 @@ export interface TreeRules {
   readonly database: string;
 }
 
-/** Throws when the tree is of a statement that does more than read the tables it may read; counts what the tree hides. */
-export function checkTree(tree: string, rules: TreeRules): { readonly hiddenParts: number } {
+export interface CheckedTree {
+  /** What the tree does not show. */
+  readonly hiddenParts: number;
+  /** The first parts of qualified names on the right of IN: columns of a table, or tables of a database. */
+  readonly ambiguous: readonly string[];
+}
+
+/** Throws when the tree is of a statement that does more than read the tables it may read. */
+export function checkTree(tree: string, rules: TreeRules): CheckedTree {
   const nodes = tree
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map(toNode);
   checkStatement(nodes);
   const path: Place[] = [];
+  const ambiguous = new Set<string>();
   for (const node of nodes) {
     const before = path[node.depth];
     path.length = node.depth;
     path.push({ node, index: before === undefined ? 0 : before.index + 1 });
     checkNode(path, rules);
+    const first = /^Identifier ([^.]+)\./.exec(node.text)?.[1];
+    if (first !== undefined && isRightOfIn(path) && !rules.databases.has(first)) ambiguous.add(first);
   }
-  return { hiddenParts: nodes.filter((node) => node.text.startsWith('ColumnsApplyTransformer')).length };
+  const hiddenParts = nodes.filter((node) => node.text.startsWith('ColumnsApplyTransformer')).length;
+  return { hiddenParts, ambiguous: [...ambiguous] };
 }
 
 /** A node with its place among its siblings. */
@@ -94,7 +105,7 @@ function checkNode(path: readonly Place[], rules: TreeRules): void {
   const name = /^Identifier (.*?)(?: \(alias .*\))?$/s.exec(text)?.[1];
   if (name === undefined) return;
   checkName(name, rules);
-  // Of a qualified name `checkName` knows the databases; it may as well be that of a column.
+  // One that is qualified may as well be that of a column.
   if (inTablePlace && !name.includes('.')) checkTable(name, rules);
 }
 
