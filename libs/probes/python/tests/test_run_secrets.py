@@ -68,12 +68,13 @@ def test_without_the_secret_it_waits_until_the_run_counts_as_lost(service, secre
     assert [v for _, _, v in service.points(killed)] == [float(step) for step in range(20)]
 
 
-def test_the_end_of_a_job_waits_for_a_run_that_is_still_taken(service, secret_folder):
+def test_the_end_of_a_job_waits_for_a_run_that_is_still_taken(service, secret_folder, caplog):
     killed = killed_job(service)
     (secret_folder / killed).write_text("damaged")
     run = attach(service, resume=killed, drain_seconds=60)
     for step in range(20):
         run.step(loss=float(step))
+    service.wait_for(lambda: "cannot be resumed yet" in caplog.text)
     lost = threading.Timer(5.0, lambda: service.lost.add(killed))
     lost.start()
     assert run.finish() is True and (run.id, run.attempt) == (killed, 2)

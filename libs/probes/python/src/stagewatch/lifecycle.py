@@ -67,7 +67,7 @@ def _end_all(runs: List[Any], pipelines: List[Any]) -> None:
         for run in runs:
             run._drain()
         for pipeline in pipelines:
-            pipeline.drain(pipeline.drain_seconds())
+            pipeline.drain()
             pipeline.abandon()
     except KeyboardInterrupt:
         # A second Ctrl-C: the person has waited long enough.

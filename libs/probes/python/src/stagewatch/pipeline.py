@@ -27,6 +27,8 @@ MIB = 1024 * 1024
 FLUSH_S = 0.2
 FLUSH_AWAY_S = 1.0
 HEARTBEAT_S = 10.0
+# What the end of a job waits for a service that has not answered it yet.
+UNANSWERED_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,13 @@ class Pipeline:
         if self._end is None:
             self._end = (status, message)
 
-    def drain(self, seconds: float) -> bool:
-        """Waits, at most so long, until everything is durable; True when it is."""
-        if self._sender.done.wait(seconds):
-            return self._journal.pending == 0
-        return False
-
-    def drain_seconds(self) -> float:
-        """A service that never answered is not waited for as long as one that knows of this job."""
-        return self._settings.drain_s if self._sender.answered else min(2.0, self._settings.drain_s)
+    def drain(self) -> bool:
+        """Waits until everything is durable; True when it is. A service that knows of this job is waited for longer."""
+        done, longest = self._sender.done, self._settings.drain_s
+        first = min(UNANSWERED_S, longest)
+        if not done.wait(first) and self._sender.answered:
+            done.wait(longest - first)
+        return done.is_set() and self._journal.pending == 0
 
     def abandon(self) -> None:
         """Ends now; what is left is said and dropped."""

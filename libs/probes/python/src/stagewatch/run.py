@@ -201,7 +201,7 @@ class Run:
     def _drain(self) -> None:
         pipeline = self._pipeline
         try:
-            self._delivered = pipeline.drain(pipeline.drain_seconds()) and pipeline.wanted
+            self._delivered = pipeline.drain() and pipeline.wanted
         finally:
             pipeline.abandon()
             lifecycle.forget(pipeline)
