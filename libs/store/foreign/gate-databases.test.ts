@@ -47,6 +47,6 @@ test.each([
 test.each(['SELECT 1 IN stagewatch.things', 'SELECT x IN t.a FROM (SELECT 1 AS x, [1] AS a) AS t'])(
   'lets through: %s',
   async (sql) => {
-    await pass(sql);
+    expect(await pass(sql)).toMatchObject({ isSelect: true });
   },
 );
