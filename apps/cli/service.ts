@@ -87,7 +87,7 @@ export async function startService(config: Config, options: StartOptions = {}): 
   }
 }
 
-/** Only when ClickHouse is on its way: Nest, gRPC and ONNX Runtime take longer to load than it takes to start. */
+/** Only when ClickHouse is on its way: Nest and gRPC take longer to load than it takes to start. */
 async function loadRooms() {
   // One after the other, they load no slower.
   const { createAlerts } = await import('#dashboard/alerts/index.js');

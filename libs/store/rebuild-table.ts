@@ -88,7 +88,11 @@ async function look(client: MigrationClient, table: string, next: string): Promi
     `SELECT name, partition_key, total_rows FROM system.tables WHERE database = currentDatabase() AND name IN ('${table}', '${next}')`,
   );
   const own = found.find((row) => row[0] === table);
-  return { isPartitioned: own?.[1] !== '', isEmpty: Number(own?.[2]) === 0, isBegun: found.some((row) => row[0] === next) };
+  return {
+    isPartitioned: own !== undefined && own[1] !== '',
+    isEmpty: Number(own?.[2] ?? Number.NaN) === 0,
+    isBegun: found.some((row) => row[0] === next),
+  };
 }
 
 /** Both tables lie on the disk for a while. */

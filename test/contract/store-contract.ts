@@ -1,3 +1,4 @@
+/** One contract, read as one list; long for that reason. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '#runtime/ids.js';
 import type { Store } from '#store/store.js';

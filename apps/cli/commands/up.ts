@@ -25,7 +25,7 @@ export const upCommand: Command = {
     const { io, flags } = invocation;
     const config = serviceConfig(invocation);
     const startedMs = performance.now();
-    // Only here: the commands that ask a running service should not wait for Nest, chDB and ONNX Runtime to load.
+    // Only here: the commands that ask a running service should not wait for Nest and gRPC to load.
     const { startService } = await import('../service.js');
     const service = await startService(config, {
       acceptDataLoss: flags['accept-data-loss'] === true,

@@ -34,8 +34,8 @@ export interface LimitedProcessOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-/** What a process can take in a millisecond, at most about: one that is far from its limit need not be looked at often. */
-const bytesPerMs = 2 * 1024 ** 2;
+/** More than a process takes in a millisecond, on any number of cores: one that is far from its limit is looked at later. */
+const bytesPerMs = 16 * 1024 ** 2;
 const soonestLookMs = 50;
 const latestLookMs = 1000;
 const defaultGraceMs = 2000;
@@ -111,7 +111,8 @@ export class LimitedProcess {
 
   private lookAgain(afterMs: number): void {
     clearTimeout(this.watch);
-    if (this.reason !== undefined) return;
+    // Until it is gone, also while it is asked to end.
+    if (this.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
     this.watch = setTimeout(() => this.look(), afterMs);
     this.watch.unref();
   }

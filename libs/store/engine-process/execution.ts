@@ -8,6 +8,7 @@ import type { Statement } from './statement.js';
 
 /** A statement that was told to stop is told again until it does. */
 const killEveryMs = 250;
+
 /**
  * The engine in this process. A statement has a connection to itself while it runs. Those of strangers end with it, as do those
  * of statements that failed or were given up: what a failed query had written already would come with the next answer.

@@ -12,7 +12,7 @@ let gate: Gate;
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'stagewatch-gate-'));
   session = new Session(path);
-  for (const database of ['stagewatch', 'other']) {
+  for (const database of ['stagewatch', 'other', '`with.dot`']) {
     await session.queryAsync(`CREATE DATABASE ${database}`);
     await session.queryAsync(`CREATE TABLE ${database}.things (x UInt8) ENGINE = MergeTree ORDER BY x`);
   }
@@ -36,12 +36,13 @@ test.each([
   'SELECT 1 IN other.things',
   'SELECT 1 NOT IN (`other`.`things`)',
   'SELECT in(1, other.things)',
+  'SELECT 1 IN `with.dot`.things',
   'SELECT * APPLY(x -> x IN (other.things)) FROM things',
   'SELECT 1 WHERE (1, 2) GLOBAL IN (other.things)',
   'DESCRIBE other.things',
   'SHOW TABLES FROM other',
 ])('refuses what is in a database beside ours: %s', async (sql) => {
-  await expect(pass(sql)).rejects.toThrow(/Database 'other' is not served here|ACCESS_DENIED/);
+  await expect(pass(sql)).rejects.toThrow(/Database '(other|with.dot)' is not served here|ACCESS_DENIED/);
 });
 
 test.each(['SELECT 1 IN stagewatch.things', 'SELECT x IN t.a FROM (SELECT 1 AS x, [1] AS a) AS t'])(

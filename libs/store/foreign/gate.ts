@@ -1,8 +1,9 @@
+import { quote, quoteAll } from '../quote.js';
 import { FunctionRules } from './functions.js';
 import { engineError, refusal } from './refusal.js';
 import type { ServedTables } from './served.js';
 import { SettingsRules } from './settings.js';
-import { describedQuery, literal, rewriteStatement, type TableName } from './statements.js';
+import { describedQuery, rewriteStatement, type TableName } from './statements.js';
 import { checkTree } from './syntax-tree.js';
 import { nameOf, settingsClauses, tokenize, type Token } from './tokens.js';
 import { readTransformers } from './transformers.js';
@@ -125,10 +126,7 @@ export class Gate {
   /** A server may have databases beside ours; what stands before the dot on the right of IN must be none of them. */
   private async checkNoDatabase(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
-    const found = await this.ask(
-      `SELECT name FROM system.databases WHERE name IN (${names.map(literal).join(', ')}) LIMIT 1`,
-      {},
-    );
+    const found = await this.ask(`SELECT name FROM system.databases WHERE name IN (${quoteAll(names)}) LIMIT 1`, {});
     if (found.trim() !== '') throw refusal('ACCESS_DENIED', `Database '${found.trim().slice(0, 100)}' is not served here`);
   }
 
@@ -150,7 +148,7 @@ export class Gate {
   }
 
   private async checkExists({ database, table }: TableName): Promise<void> {
-    const where = `database = ${literal(database)} AND name = ${literal(table)}`;
+    const where = `database = ${quote(database)} AND name = ${quote(table)}`;
     if ((await this.ask(`SELECT count() FROM system.tables WHERE ${where}`, {})).trim() !== '0') return;
     throw refusal('UNKNOWN_TABLE', `Table ${database}.${table.slice(0, 100)} does not exist`);
   }

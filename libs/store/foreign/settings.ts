@@ -1,3 +1,4 @@
+import { quote } from '../quote.js';
 import { refusal } from './refusal.js';
 
 /**
@@ -73,7 +74,7 @@ function bounded(setting: string, value: string, maxSeconds: number): string {
 }
 
 function literal(value: string): string {
-  return /^-?\d+(\.\d+)?$/.test(value) ? value : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return /^-?\d+(\.\d+)?$/.test(value) ? value : quote(value);
 }
 
 function oneOf(patterns: string): RegExp {

@@ -1,3 +1,4 @@
+import { quote, quoteAll } from '../quote.js';
 import { refusal } from './refusal.js';
 import { checkTable, systemTables, type ServedTables } from './served.js';
 import { closing, nameOf, type Token } from './tokens.js';
@@ -44,10 +45,10 @@ function show(reader: StatementReader): Rewritten {
   }
   if (reader.take('TABLES')) {
     const database = reader.take('FROM') ? reader.database() : reader.served.database;
-    const visible = database === 'system' ? ` AND name IN (${Array.from(systemTables, literal).join(', ')})` : '';
+    const visible = database === 'system' ? ` AND name IN (${quoteAll([...systemTables])})` : '';
     return reader.list(
       'name',
-      `SELECT name FROM system.tables WHERE database = ${literal(database)}${visible} AND NOT is_temporary ORDER BY name`,
+      `SELECT name FROM system.tables WHERE database = ${quote(database)}${visible} AND NOT is_temporary ORDER BY name`,
     );
   }
   reader.take('EXTENDED');
@@ -61,7 +62,7 @@ function show(reader: StatementReader): Rewritten {
   if (reader.take('FUNCTIONS')) return reader.list('name', 'SELECT * FROM system.functions ORDER BY name');
   if (reader.take('SETTINGS')) return reader.list('name', 'SELECT name, type, value FROM system.settings ORDER BY name');
   if (reader.take('SETTING')) {
-    const sql = `SELECT value FROM system.settings WHERE name = ${literal(reader.name())}`;
+    const sql = `SELECT value FROM system.settings WHERE name = ${quote(reader.name())}`;
     return reader.end({ sql });
   }
   if (reader.take('ENGINES')) return reader.end({ sql: 'SELECT * FROM system.table_engines ORDER BY name' });
@@ -100,15 +101,11 @@ function describe(reader: StatementReader): Rewritten {
 }
 
 function isTable({ database, table }: TableName): string {
-  return `database = ${literal(database)} AND name = ${literal(table)}`;
+  return `database = ${quote(database)} AND name = ${quote(table)}`;
 }
 
 function isColumnOf({ database, table }: TableName): string {
-  return `database = ${literal(database)} AND table = ${literal(table)}`;
-}
-
-export function literal(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return `database = ${quote(database)} AND table = ${quote(table)}`;
 }
 
 /** Reads a statement token by token; what it does not expect, it refuses. */
@@ -164,7 +161,7 @@ class StatementReader {
   }
 
   servedList(): string {
-    return Array.from(this.served.databases, literal).join(', ');
+    return quoteAll([...this.served.databases]);
   }
 
   /** `rows` under the LIKE, WHERE and LIMIT that end the statement. */

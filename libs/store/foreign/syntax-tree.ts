@@ -46,7 +46,7 @@ export interface TreeRules {
 export interface CheckedTree {
   /** What the tree does not show. */
   readonly hiddenParts: number;
-  /** The first parts of qualified names on the right of IN: columns of a table, or tables of a database. */
+  /** What stands before a dot where a table may stand: that name is a column of a table, or a table of a database. */
   readonly ambiguous: readonly string[];
 }
 
@@ -63,9 +63,7 @@ export function checkTree(tree: string, rules: TreeRules): CheckedTree {
     const before = path[node.depth];
     path.length = node.depth;
     path.push({ node, index: before === undefined ? 0 : before.index + 1 });
-    checkNode(path, rules);
-    const first = /^Identifier ([^.]+)\./.exec(node.text)?.[1];
-    if (first !== undefined && isRightOfIn(path) && !rules.databases.has(first)) ambiguous.add(first);
+    for (const prefix of checkNode(path, rules)) if (!rules.databases.has(prefix)) ambiguous.add(prefix);
   }
   const hiddenParts = nodes.filter((node) => node.text.startsWith('ColumnsApplyTransformer')).length;
   return { hiddenParts, ambiguous: [...ambiguous] };
@@ -91,7 +89,8 @@ function checkStatement(nodes: readonly Node[]): void {
   if (!isRead) throw refusal('READONLY', 'Only SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN SELECT are answered here');
 }
 
-function checkNode(path: readonly Place[], rules: TreeRules): void {
+/** Answers every part that ends before a dot of a name that may be that of a table. */
+function checkNode(path: readonly Place[], rules: TreeRules): readonly string[] {
   const { text, depth } = path.at(-1)!.node;
   const kind = /^\S+/.exec(text)?.[0] ?? '';
   if (!knownNodes.has(kind) && !(depth === 0 && kind === 'Explain')) {
@@ -103,10 +102,11 @@ function checkNode(path: readonly Place[], rules: TreeRules): void {
   const table = /^TableIdentifier (.*?)(?: \(alias .*\))?$/s.exec(text)?.[1];
   if (table !== undefined) checkTable(table, rules);
   const name = /^Identifier (.*?)(?: \(alias .*\))?$/s.exec(text)?.[1];
-  if (name === undefined) return;
+  if (name === undefined) return [];
   checkName(name, rules);
-  // One that is qualified may as well be that of a column.
-  if (inTablePlace && !name.includes('.')) checkTable(name, rules);
+  if (!inTablePlace) return [];
+  if (!name.includes('.')) checkTable(name, rules);
+  return Array.from(name.matchAll(/\./g), ({ index }) => name.slice(0, index));
 }
 
 function isRightOfIn(path: readonly Place[]): boolean {

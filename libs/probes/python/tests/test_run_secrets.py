@@ -39,6 +39,17 @@ def killed_job(service):
     return run
 
 
+def waiting_for_its_run(service, secret_folder, caplog, **options):
+    """A job without the secret of the run that it takes up, twenty steps on."""
+    killed = killed_job(service)
+    (secret_folder / killed).write_text("damaged")
+    run = attach(service, resume=killed, **options)
+    for step in range(20):
+        run.step(loss=float(step))
+    service.wait_for(lambda: "cannot be resumed yet" in caplog.text)
+    return killed, run
+
+
 def test_a_job_that_was_killed_takes_its_run_up_at_once(service, secret_folder):
     killed = killed_job(service)
     assert service.bodies("end", killed) == []
@@ -54,12 +65,7 @@ def test_a_job_that_was_killed_takes_its_run_up_at_once(service, secret_folder):
 
 
 def test_without_the_secret_it_waits_until_the_run_counts_as_lost(service, secret_folder, caplog):
-    killed = killed_job(service)
-    (secret_folder / killed).write_text("damaged")
-    run = attach(service, resume=killed, first_step=7)
-    for step in range(20):
-        run.step(loss=float(step))
-    service.wait_for(lambda: "cannot be resumed yet" in caplog.text)
+    killed, run = waiting_for_its_run(service, secret_folder, caplog, first_step=7)
     assert run.id is None and len(service.runs) == 1
     assert "no connection" not in caplog.text and "STAGEWATCH_SECRET_FOLDER" in caplog.text
     service.lost.add(killed)
@@ -69,12 +75,7 @@ def test_without_the_secret_it_waits_until_the_run_counts_as_lost(service, secre
 
 
 def test_the_end_of_a_job_waits_for_a_run_that_is_still_taken(service, secret_folder, caplog):
-    killed = killed_job(service)
-    (secret_folder / killed).write_text("damaged")
-    run = attach(service, resume=killed, drain_seconds=60)
-    for step in range(20):
-        run.step(loss=float(step))
-    service.wait_for(lambda: "cannot be resumed yet" in caplog.text)
+    killed, run = waiting_for_its_run(service, secret_folder, caplog, drain_seconds=60)
     lost = threading.Timer(5.0, lambda: service.lost.add(killed))
     lost.start()
     assert run.finish() is True and (run.id, run.attempt) == (killed, 2)
