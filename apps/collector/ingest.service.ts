@@ -1,3 +1,4 @@
+/** All kinds of calls share the counts of what is open and one order of closing, which is why this file is long. */
 import type { Blobs } from '#blobs/blobs.js';
 import { ArtifactReferences } from '#bus/artifact-references.js';
 import type { Bus } from '#bus/bus.js';
