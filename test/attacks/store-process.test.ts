@@ -1,7 +1,7 @@
 /** What happens to the process of the database happens to it alone, and loses nothing. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -158,3 +158,42 @@ test('a query of a stranger that is given up ends in the process', async () => {
   );
   await home.close();
 });
+
+/** Where the system lets a process raise its threads again; elsewhere ClickHouse leaves all of them as they are. */
+const mayRaise = process.platform === 'linux' && (capabilities() & (1n << 23n)) !== 0n;
+
+test.runIf(mayRaise)(
+  'threads that burn for a stranger stand behind those of the house, and are its own again afterwards',
+  async () => {
+    const home = await openEngineStore();
+    const { store, engine } = home;
+    const patient = (): number =>
+      readdirSync(`/proc/${engine.pid}/task`).filter((thread) => niceness(engine.pid!, thread) === 10).length;
+    const burning = store.query({
+      sql: 'SELECT count() FROM numbers(1e13) WHERE NOT ignore(cityHash64(number))',
+      maxSeconds: 3,
+    });
+    burning.catch(() => undefined);
+    await eventually(
+      async () => patient(),
+      (count) => count > 0,
+      withinMs,
+    );
+    await expect(burning).rejects.toThrow(/TIMEOUT_EXCEEDED/);
+    await eventually(
+      async () => patient(),
+      (count) => count === 0,
+      withinMs,
+    );
+    await home.close();
+  },
+);
+
+function niceness(pid: number, thread: string): number {
+  const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+}
+
+function capabilities(): bigint {
+  return BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'}`);
+}

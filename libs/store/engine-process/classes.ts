@@ -23,6 +23,8 @@ export function statementClasses(limits: EngineLimits): Readonly<Record<ClassNam
     ...Object.entries(foreignSettings(limits)).map(([name, value]) => `${name} = ${value}`),
     // Memory that is not counted yet, a thread at a time.
     'max_untracked_memory = 1048576',
+    // Behind the house's own threads, where the system lets this process choose; elsewhere ClickHouse passes over it.
+    'os_threads_nice_value_query = 10',
     'allow_ddl = 0',
   ];
   return {
