@@ -12,6 +12,8 @@ export interface RecordContext {
   readonly blobBytes: (name: string) => Promise<number | undefined>;
 }
 
+/** Snapshots that one gap may say will not come. */
+const maxWithdrawn = 4096;
 const endStatuses = ['finished', 'failed', 'interrupted'];
 
 /** Refuses a record that cannot be stored, naming the field. `at` is its place, as the sender wrote it. */
@@ -27,6 +29,13 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
     case 'scalars':
       return checkScalars(record.scalars!, record.step, `${at}.scalars`, context);
     case 'snapshot':
+      if (record.snapshot!.step > record.step) {
+        refuse('INVALID_ARGUMENT', 'a snapshot is newer than its record', {
+          field: `${at}.snapshot.step`,
+          value: String(record.snapshot!.step),
+          expected: `at most ${record.step}, the step of the record`,
+        });
+      }
       return checkTensors(record.snapshot!, `${at}.snapshot`, context);
     case 'gradient':
       return checkTensors(record.gradient!, `${at}.gradient`, context);
@@ -35,6 +44,13 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
     case 'gap': {
       const { firstSequence, lastSequence, reason } = record.gap!;
       checkText(reason, `${at}.gap.reason`, textLimits.reasonBytes);
+      if (record.gap!.taken.length > maxWithdrawn) {
+        refuse('INVALID_ARGUMENT', 'the gap names too many snapshots', {
+          field: `${at}.gap.taken`,
+          value: String(record.gap!.taken.length),
+          expected: `at most ${maxWithdrawn}`,
+        });
+      }
       if (firstSequence > lastSequence) {
         refuse('INVALID_ARGUMENT', 'the gap ends before it begins', {
           field: `${at}.gap.last_sequence`,
@@ -44,6 +60,8 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
       }
       return;
     }
+    case 'taken':
+      return checkText(record.taken!.reason, `${at}.taken.reason`, textLimits.reasonBytes);
     case 'heartbeat':
       return;
     case 'end': {
@@ -66,7 +84,7 @@ export async function checkRecord(record: Readonly<WireRecord>, at: string, cont
     case undefined:
       refuse('INVALID_ARGUMENT', 'the record has no body that this service knows', {
         field: at,
-        expected: 'scalars, snapshot, gradient, sketch, gap, heartbeat or end',
+        expected: 'scalars, snapshot, taken, gradient, sketch, gap, heartbeat or end',
       });
   }
 }

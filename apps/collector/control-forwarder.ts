@@ -101,7 +101,7 @@ function toControl(body: Exclude<ControlBody, { kind: 'run-deleted' }>): Input<C
     case 'snapshot-now':
       return { snapshotNow: { reason: body.reason } };
     case 'cadence':
-      return { cadence: { fromStep: body.fromStep, everySteps: body.everySteps, factor: body.factor } };
+      return { cadence: { ...body, untilStep: body.untilStep ?? 0, forMs: body.forMs ?? 0 } };
     case 'stop-sending':
       return { stopSending: { reason: body.reason } };
     default:

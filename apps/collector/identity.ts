@@ -14,10 +14,17 @@ export interface IdentityState {
   /** Newest step. */
   readonly step: number;
   readonly ended: boolean;
+  /** Snapshots that were announced and have neither come nor been withdrawn. */
+  readonly awaited?: number;
   /** Silent for longer than the limit, and the bus knows it. */
   readonly lost: boolean;
   /** How often it was lost; makes the ids of presence messages the same on every try. */
   readonly episode: number;
+}
+
+/** Nothing more is expected of a writer: it is lost, or has ended, and all the snapshots that it announced are there. */
+export function isSettled({ ended, lost, awaited = 0 }: IdentityState): boolean {
+  return lost || (ended && awaited === 0);
 }
 
 /** One writer, in memory. There is one object a place, however many streams come and go. */

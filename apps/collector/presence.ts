@@ -3,7 +3,7 @@ import type { Logger } from '#runtime/logging.js';
 import { PeriodicTask } from '#runtime/periodic.js';
 import { encodeEnvelope } from '#wire/envelope.js';
 import type { PresenceState } from '#wire/generated/messages.js';
-import type { Identity } from './identity.js';
+import { isSettled, type Identity } from './identity.js';
 import type { RunRegistry } from './run-registry.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -16,7 +16,7 @@ export interface PresenceOptions {
 }
 
 /**
- * Says when a writer falls silent without an end, and when it speaks again. The time that this service was away or stood
+ * Says when a writer falls silent without an end or with snapshots to come, and when it speaks again. The time that this service was away or stood
  * still does not count: after it, every writer has the whole time again to be heard.
  */
 export class Presence {
@@ -65,8 +65,7 @@ export class Presence {
     const { registry, lostAfterMs, now } = this.options;
     for (const identity of await registry.all()) {
       const silentMs = now() - Math.max(identity.seenMs, this.stalls.lastEndMs());
-      const { ended, lost } = identity.state;
-      if (ended || lost || identity.outdated) registry.release(identity);
+      if (isSettled(identity.state) || identity.outdated) registry.release(identity);
       else if (silentMs > lostAfterMs) await this.change(identity, true, silentMs);
     }
   }
@@ -85,7 +84,7 @@ export class Presence {
   /** Publishes first and saves then: after a crash in between the same message is published again, under the same id. */
   private async apply(identity: Identity, lost: boolean, silentMs: number): Promise<void> {
     const { place, state } = identity;
-    if (identity.gone || state.lost === lost || (lost && state.ended)) return;
+    if (identity.gone || state.lost === lost || (lost && isSettled(state))) return;
     const episode = lost ? state.episode + 1 : state.episode;
     const word: PresenceState = lost ? 'PRESENCE_STATE_LOST' : 'PRESENCE_STATE_RETURNED';
     const presence = { state: word, silentMs: Math.round(silentMs), step: state.step };

@@ -41,7 +41,7 @@ interface Prepared {
   readonly messages: OutgoingMessage[];
   readonly newMetrics: Set<string>;
   records: number;
-  last: { readonly sequence: number; readonly step: number; readonly ended: boolean } | undefined;
+  last: { readonly sequence: number; readonly step: number; readonly ended: boolean; readonly awaited: number } | undefined;
 }
 
 /** One open stream of records: reads with back-pressure, checks, hands to the group, acknowledges what is durable. */
@@ -55,6 +55,7 @@ export class RecordSession {
   private expected: number;
   private step: number;
   private ended: boolean;
+  private awaited: number;
   /** The newest sequence of this stream; only ever grows. */
   private newest = 0;
   private failed = false;
@@ -70,6 +71,7 @@ export class RecordSession {
     this.expected = identity.state.nextSequence;
     this.step = identity.state.step;
     this.ended = identity.state.ended;
+    this.awaited = identity.state.awaited ?? 0;
   }
 
   /** Serves the stream to its end; never rejects. */
@@ -172,8 +174,9 @@ export class RecordSession {
     into.records++;
     this.expected = sequence + 1;
     this.step = record.step;
-    this.ended = record.body === 'end';
-    into.last = { sequence, step: record.step, ended: this.ended };
+    this.ended = record.body === 'end' || (this.ended && mayFollowEnd(record));
+    this.awaited = Math.max(0, this.awaited + announced(record));
+    into.last = { sequence, step: record.step, ended: this.ended, awaited: this.awaited };
   }
 
   private admitMetrics(record: Readonly<WireRecord>, at: string, into: Prepared): void {
@@ -232,11 +235,28 @@ export class RecordSession {
     const { identity, knownMetrics } = this;
     const { registry } = this.parts;
     const { runId } = identity.place;
-    identity.state = { ...identity.state, nextSequence: last.sequence + 1, step: last.step, ended: last.ended };
+    identity.state = {
+      ...identity.state,
+      nextSequence: last.sequence + 1,
+      step: last.step,
+      ended: last.ended,
+      awaited: last.awaited,
+    };
     const savings: Saving[] = [{ key: identity.key, save: () => registry.save(identity) }];
     if (newMetrics.size > 0) savings.push({ key: `metrics.${runId}`, save: () => registry.saveMetrics(runId, knownMetrics) });
     return savings;
   }
+}
+
+/** The end of a job does not wait for its snapshots. */
+function mayFollowEnd({ body }: Readonly<WireRecord>): boolean {
+  return body === 'snapshot' || body === 'gap';
+}
+
+/** By how much the number of snapshots grows that are still to come. */
+function announced({ body, snapshot, gap }: Readonly<WireRecord>): number {
+  if (body === 'taken') return 1;
+  return (snapshot?.taken ?? 0) > 0 ? -1 : -(gap?.taken.length ?? 0);
 }
 
 /** Whether a gap record accounts for the sequences that are missing in front of it. */

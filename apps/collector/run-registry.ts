@@ -4,7 +4,7 @@ import { newId, runIdPattern } from '#runtime/ids.js';
 import { encodeEnvelope } from '#wire/envelope.js';
 import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
 import { checkKey, refuse } from './checks.js';
-import { Identity, placeKey, type IdentityState, type Place } from './identity.js';
+import { Identity, isSettled, placeKey, type IdentityState, type Place } from './identity.js';
 import { buckets, forgetRun } from './run-buckets.js';
 import { deletedRun } from './run-guard.js';
 import { RunOwnership } from './run-ownership.js';
@@ -227,8 +227,7 @@ export class RunRegistry {
   /** All writers that may still speak, of the newest attempt of their run. Called once, at the start. */
   async load(): Promise<void> {
     for await (const { key, value } of this.identities.entries()) {
-      const { ended, lost } = decodeJson<IdentityState>(value);
-      if (ended || lost) continue;
+      if (isSettled(decodeJson<IdentityState>(value))) continue;
       const [runId = '', attempt, rank] = key.split('.');
       const identity = await this.identity({ runId, attempt: Number(attempt), rank: Number(rank) });
       const run = await read<RunState>(this.runs, runId);
@@ -260,8 +259,7 @@ export class RunRegistry {
 
   /** Lets go of a writer that has no stream and of which nothing is expected: what is durable of it is read again when it comes back. */
   release(identity: Identity): void {
-    const { ended, lost } = identity.state;
-    if (identity.session !== undefined || !(ended || lost || identity.outdated)) return;
+    if (identity.session !== undefined || !(isSettled(identity.state) || identity.outdated)) return;
     // Somebody may be about to open a stream for it: there must be one object a place.
     if (this.options.now() - identity.usedMs < unusedMs) return;
     this.open.delete(identity.key);

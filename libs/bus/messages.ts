@@ -91,7 +91,15 @@ export type LiveBody =
 /** One message of the stream `control`. */
 export type ControlBody =
   | { readonly kind: 'snapshot-now'; readonly reason: string }
-  | { readonly kind: 'cadence'; readonly fromStep: number; readonly everySteps: number; readonly factor: number }
+  | {
+      readonly kind: 'cadence';
+      readonly fromStep: number;
+      readonly everySteps: number;
+      readonly factor: number;
+      /** Where, and after how long, the wish ends; without an end when it is not said. */
+      readonly untilStep?: number;
+      readonly forMs?: number;
+    }
   | { readonly kind: 'stop-sending'; readonly reason: string }
   /** To the collectors themselves: end the run's streams and forget its identities. */
   | { readonly kind: 'run-deleted' };

@@ -10,7 +10,7 @@ import { andThen, changeInstruments, quiet, type Cause, type Outcome } from './o
 import { ofModelBefore } from './outstanding.js';
 import { addPoints, closeUpTo } from './pending-steps.js';
 import { leaveOutAll, takeMeasured } from './take-measured.js';
-import { takeSnapshot } from './take-snapshot.js';
+import { announceSnapshot, takeSnapshot, withdrawSnapshots } from './take-snapshot.js';
 
 /**
  * What one message of the log means for a run: a pure function of the memory and the message; what was measured is a message
@@ -85,10 +85,13 @@ function withoutNames(model: ModelDescription): ModelDescription {
 function presence(memory: RunMemory, { state, silentMs, step }: NonNullable<Envelope['presence']>, cause: Cause): Outcome {
   // Hearing nothing is not being seen.
   if (state === 'PRESENCE_STATE_LOST') {
-    const status = memory.status === 'running' ? 'lost' : memory.status;
-    return andThen(closeAll({ ...memory, status }, cause), (now, already) =>
-      feedEvents(now, [{ kind: 'lost', step, silentMs }], cause, already),
+    const sequences = memory.awaited.map(({ sequence }) => sequence);
+    // A job that has ended may be gone before its last snapshots: that is no loss of contact.
+    if (isEnd(memory.status)) return withdrawSnapshots(memory, sequences, cause);
+    const lost = andThen(closeAll({ ...memory, status: 'lost' }, cause), (now, already) =>
+      withdrawSnapshots(now, sequences, cause, already),
     );
+    return andThen(lost, (now, already) => feedEvents(now, [{ kind: 'lost', step, silentMs }], cause, already));
   }
   const status = memory.status === 'lost' ? 'running' : memory.status;
   return feedEvents({ ...memory, status }, [{ kind: 'returned', step, silentMs }], cause);
@@ -106,6 +109,8 @@ function record(memory: RunMemory, record: WireRecord, cause: Cause): Outcome {
     }
     case 'snapshot':
       return takeSnapshot(at, record, cause);
+    case 'taken':
+      return announceSnapshot(at, record, cause);
     case 'gradient':
       // Nothing measures gradients yet; their bytes are not kept for nothing.
       return quiet(discard(at, record));
@@ -113,9 +118,11 @@ function record(memory: RunMemory, record: WireRecord, cause: Cause): Outcome {
       // Nothing measures sketches yet.
       return quiet(at);
     case 'gap': {
-      const { points, snapshots, firstSequence, lastSequence, reason } = record.gap!;
+      const { points, snapshots, firstSequence, lastSequence, reason, taken } = record.gap!;
       const records = points + snapshots > 0 || lastSequence === 0 ? 0 : lastSequence - firstSequence + 1;
-      return feedEvents(at, [gapEvent(record.step, points, snapshots, records, reason)], cause);
+      return andThen(withdrawSnapshots(at, taken, cause), (now, already) =>
+        feedEvents(now, [gapEvent(record.step, points, snapshots, records, reason)], cause, already),
+      );
     }
     case 'heartbeat':
       return feedComplete(at, closeUpTo(at.pending, record.step), cause);

@@ -2,7 +2,7 @@ import type { CadenceWish } from '#detectors/cadence.js';
 import type { JudgeState } from '#detectors/judge.js';
 import type { RunRow } from '#store/rows.js';
 import type { AttachRunRequest, ModelDescription } from '#wire/generated/messages.js';
-import { nothingOutstanding, type Outstanding } from './outstanding.js';
+import { nothingOutstanding, type AwaitedSnapshot, type Outstanding } from './outstanding.js';
 import { noPendingSteps, type PendingSteps } from './pending-steps.js';
 
 /**
@@ -24,6 +24,8 @@ export interface RunMemory {
   readonly instruments: Readonly<Record<string, InstrumentState>>;
   readonly pending: PendingSteps;
   readonly outstanding: Outstanding;
+  /** Announced by the newest attempt, in that order. */
+  readonly awaited: readonly AwaitedSnapshot[];
   /** Snapshots have been left out since nothing was outstanding, and that has been said. */
   readonly leavingOut: boolean;
   readonly judge: JudgeState;
@@ -70,6 +72,7 @@ export function newMemory(attached: AttachRunRequest, attempt: number, timeMs: n
     instruments: {},
     pending: noPendingSteps,
     outstanding: nothingOutstanding,
+    awaited: [],
     leavingOut: false,
     judge,
     wish: null,

@@ -9,6 +9,15 @@ export interface Outstanding {
   readonly layouts: readonly (readonly TensorLayout[])[];
 }
 
+/** A snapshot that was announced, and is still on its way. */
+export interface AwaitedSnapshot {
+  /** Of the record that announced it, in its attempt. */
+  readonly sequence: number;
+  readonly step: number;
+  /** Of that record's message. */
+  readonly position: number;
+}
+
 export interface OutstandingSnapshot {
   /** Of its message on the stream `records`: what it is known by. */
   readonly position: number;
@@ -27,12 +36,12 @@ export interface OutstandingSnapshot {
 
 export const nothingOutstanding: Outstanding = { snapshots: [], layouts: [] };
 
-export function withSnapshot(outstanding: Outstanding, record: WireRecord, cause: Cause): Outstanding {
+export function withSnapshot(outstanding: Outstanding, record: WireRecord, step: number, cause: Cause): Outstanding {
   const { blob, tensors, learningRate, reason } = record.snapshot!;
   const key = JSON.stringify(tensors);
   const known = outstanding.layouts.findIndex((layout) => JSON.stringify(layout) === key);
   const layout = known < 0 ? outstanding.layouts.length : known;
-  const snapshot = { position: cause.position, step: record.step, timeMs: cause.timeMs, blob, layout, learningRate, reason };
+  const snapshot = { position: cause.position, step, timeMs: cause.timeMs, blob, layout, learningRate, reason };
   return {
     snapshots: [...outstanding.snapshots, snapshot],
     layouts: known < 0 ? [...outstanding.layouts, tensors] : outstanding.layouts,

@@ -87,6 +87,13 @@ export function addSnapshot(
   return settle(pending.closed, [...pending.waiting.filter((candidate) => candidate !== known), next], () => false);
 }
 
+/** A snapshot that was announced has come: from now on its own message is what is outstanding. */
+export function addArrived(pending: PendingSteps, announced: number, position: number): PendingSteps {
+  const renamed = (outstanding: readonly number[]): readonly number[] =>
+    outstanding.map((known) => (known === announced ? position : known));
+  return { ...pending, waiting: pending.waiting.map((step) => ({ ...step, outstanding: renamed(step.outstanding) })) };
+}
+
 /** Snapshots are outstanding no longer; of one that was measured, with the readings. */
 export function addMeasured(
   pending: PendingSteps,

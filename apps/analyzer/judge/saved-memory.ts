@@ -7,7 +7,7 @@ import type { PendingStep } from './pending-steps.js';
  * The memory as it is committed, and as an earlier version of the service committed it: that one measured a snapshot before
  * it went past it, so nothing was outstanding.
  */
-interface MemoryOfVersion1 extends Omit<RunMemory, 'version' | 'pending' | 'outstanding' | 'leavingOut'> {
+interface MemoryOfVersion1 extends Omit<RunMemory, 'version' | 'pending' | 'outstanding' | 'awaited' | 'leavingOut'> {
   readonly version: 1;
   readonly pending: {
     readonly waiting: readonly { readonly step: number; readonly readings: PendingStep['logged']; readonly measured: boolean }[];
@@ -23,7 +23,8 @@ export function encodeMemory(memory: RunMemory): Uint8Array {
 export function decodeMemory(bytes: Uint8Array): { readonly memory: RunMemory; readonly migrated: boolean } | undefined {
   const saved = decodeJson<RunMemory | MemoryOfVersion1 | { readonly version?: unknown } | null>(bytes);
   if (saved === null || typeof saved !== 'object') return undefined;
-  if (saved.version === 2) return { memory: saved as RunMemory, migrated: false };
+  // Before snapshots were announced, none was awaited.
+  if (saved.version === 2) return { memory: { awaited: [], ...(saved as Partial<RunMemory>) } as RunMemory, migrated: false };
   return saved.version === 1 ? { memory: fromVersion1(saved as MemoryOfVersion1), migrated: true } : undefined;
 }
 
@@ -41,6 +42,7 @@ function fromVersion1({ pending, ...rest }: MemoryOfVersion1): RunMemory {
     version: 2,
     pending: { waiting, closed: pending.judged },
     outstanding: nothingOutstanding,
+    awaited: [],
     leavingOut: false,
   };
 }

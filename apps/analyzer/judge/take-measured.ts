@@ -36,14 +36,17 @@ export function takeMeasured(memory: RunMemory, measured: Measured, cause: Cause
 /** Nobody will measure what is outstanding: another attempt begins. */
 export function leaveOutAll(memory: RunMemory, cause: Cause, already: number): Outcome {
   const { snapshots } = memory.outstanding;
-  if (snapshots.length === 0) return quiet(memory);
+  if (snapshots.length + memory.awaited.length === 0) return quiet(memory);
   const positions = snapshots.map(({ position }) => position);
   const next: RunMemory = {
     ...memory,
     outstanding: without(memory.outstanding, positions),
+    awaited: [],
     garbage: [...memory.garbage, ...needless(memory, snapshots)],
   };
-  const gone = feedComplete(next, addMeasured(next.pending, positions, {}), cause, already);
+  const held = [...positions, ...memory.awaited.map(({ position }) => position)];
+  const gone = feedComplete(next, addMeasured(next.pending, held, {}), cause, already);
+  if (snapshots.length === 0) return gone;
   return andThen(gone, (now, more) => sayLeftOut(now, snapshots, cause, already + more));
 }
 

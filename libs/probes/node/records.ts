@@ -30,7 +30,16 @@ export class GapTally {
     reason: string,
   ): void {
     const { step, points, snapshots, firstStep = step } = lost;
-    const before = this.gap ?? { firstSequence: 0, lastSequence: 0, points: 0, snapshots: 0, reason, firstStep, lastStep: step };
+    const before = this.gap ?? {
+      firstSequence: 0,
+      lastSequence: 0,
+      points: 0,
+      snapshots: 0,
+      reason,
+      firstStep,
+      lastStep: step,
+      taken: [],
+    };
     this.gap = {
       ...before,
       points: before.points + points,

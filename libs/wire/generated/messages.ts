@@ -13,7 +13,8 @@ export interface Record {
   heartbeat?: Heartbeat;
   end?: End;
   sketch?: GradientSketch;
-  body?: 'scalars' | 'snapshot' | 'gradient' | 'gap' | 'heartbeat' | 'end' | 'sketch';
+  taken?: SnapshotTaken;
+  body?: 'scalars' | 'snapshot' | 'gradient' | 'gap' | 'heartbeat' | 'end' | 'sketch' | 'taken';
 }
 
 export interface ScalarBatch {
@@ -31,11 +32,18 @@ export interface TensorLayout {
   bytes: number;
 }
 
+export interface SnapshotTaken {
+  learningRate: number;
+  reason: string;
+}
+
 export interface Snapshot {
   blob: string;
   tensors: TensorLayout[];
   learningRate: number;
   reason: string;
+  taken: number;
+  step: number;
 }
 
 export interface Gradient {
@@ -58,6 +66,7 @@ export interface Gap {
   reason: string;
   firstStep: number;
   lastStep: number;
+  taken: number[];
 }
 
 export interface Heartbeat {
@@ -287,6 +296,8 @@ export interface Cadence {
   fromStep: number;
   everySteps: number;
   factor: number;
+  untilStep: number;
+  forMs: number;
 }
 
 export interface StopSending {
@@ -367,6 +378,7 @@ export interface Messages {
   Record: Record;
   ScalarBatch: ScalarBatch;
   TensorLayout: TensorLayout;
+  SnapshotTaken: SnapshotTaken;
   Snapshot: Snapshot;
   Gradient: Gradient;
   GradientSketch: GradientSketch;

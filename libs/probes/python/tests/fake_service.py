@@ -47,6 +47,7 @@ class FakeService:
         self.break_upload_after: Optional[int] = None
         self.break_stream_after: Optional[int] = None
         self.upload_delay_s = 0.0
+        self.metrics_per_run = 2000
         self.max_in_flight = 0
         self.controls: List[Any] = []
         self.address = ""
@@ -141,6 +142,7 @@ class FakeService:
                                             next_sequence=len(self.records[run]) + 1, page_url=f"http://here/{run}", run_secret=self.secrets.get(run, ""))
             answer.limits.chunk_bytes = 64 * 1024
             answer.limits.message_bytes = 8 << 20
+            answer.limits.metrics_per_run = self.metrics_per_run
             return answer
 
     def _refuse_if_taken(self, request: Any, context: Any) -> None:

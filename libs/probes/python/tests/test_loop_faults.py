@@ -33,7 +33,7 @@ def test_service_away_at_attach_and_in_the_middle(service, caplog):
     assert_sound(service)
     assert [p for p in service.points() if p[0] == "loss.train"] == [("loss.train", s, float(s)) for s in range(120)]
     for record in service.bodies("snapshot"):
-        assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.step).all()
+        assert (np.frombuffer(service.blobs[record.snapshot.blob], "<f4") == record.snapshot.step).all()
     assert service.bodies("gap") == []
     assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1  # said once, then quiet
 
@@ -111,7 +111,7 @@ def test_a_refused_record_becomes_a_gap_and_the_rest_arrives(service):
         run.step(loss=float(step), parameters={"w": np.zeros(1, np.float32)})
         time.sleep(0.001)
     service.start()
-    assert run.finish()
+    assert not run.finish() and run.status()["queued_records"] == 0
     assert_sound(service)
     assert [r.gap.reason for r in service.bodies("gap")] == ["refused"]
     values = [v for n, _, v in service.points() if n == "loss.train"]

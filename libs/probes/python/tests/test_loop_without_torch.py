@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from attached_loop import assert_sound, attach
+from attached_loop import assert_in_order, assert_sound, attach
 
 import stagewatch
 from stagewatch import pipeline as pipeline_module
@@ -58,7 +58,7 @@ def test_snapshots_are_the_parameters_of_their_step(service):
     run.finish()
     assert_sound(service)
     snapshots = service.bodies("snapshot")
-    steps = [record.step for record in snapshots]
+    steps = [record.snapshot.step for record in snapshots]
     assert steps[:11] == list(range(11)) and steps == sorted(set(steps)) and len(steps) < 40
     assert calls == steps  # the function is only asked when a snapshot is due
     for record in snapshots:
@@ -68,9 +68,9 @@ def test_snapshots_are_the_parameters_of_their_step(service):
         for name, dtype in (("w", "<f4"), ("b", "<f8")):
             slot = slots[name]
             values = np.frombuffer(blob[slot.offset : slot.offset + slot.bytes], dtype)
-            assert (values == record.step * (1 if name == "w" else 2)).all()
+            assert (values == record.snapshot.step * (1 if name == "w" else 2)).all()
         # The step's own loss came first.
-        assert any(("loss.train", record.step, 1.0) == p for p in _points_before(service, record.sequence))
+        assert any(("loss.train", record.snapshot.step, 1.0) == p for p in _points_before(service, record.snapshot.taken))
 
 
 def _points_before(service, sequence):
@@ -106,7 +106,7 @@ def test_control_asks_for_a_snapshot_a_cadence_and_silence(service):
     service.wait_for(lambda: (go(20), not run._pipeline.wanted)[1])
     go(10)
     assert run.finish() is False
-    assert_sound(service)
+    assert_in_order(service)  # nothing more was wanted, nor said
 
 
 def _gaps_of(service):
@@ -161,9 +161,9 @@ def test_nonsense_never_raises(service, caplog):
     run.log({"fine": object()})
     run.log(None)
     run.step(loss=2.0)
-    assert run.finish("exploded", "\ud800")
+    assert run.finish("exploded", "\ud800") is False  # four of its numbers have no place
     assert service.bodies("end")[0].end.status == "failed"
-    assert run.finish() is True  # twice is once
+    assert run.finish() is False and len(service.bodies("end")) == 1  # twice is once
     run.step(loss=3.0)
     assert [v for n, _, v in service.points() if n == "loss.train"][-1] == 2.0
     assert [r.gap.reason for r in service.bodies("gap")] == ["encode"]

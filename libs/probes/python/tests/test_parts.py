@@ -6,12 +6,13 @@ import math
 import os
 import subprocess
 import zlib
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
 import pytest
 
-from stagewatch.cadence import Cadence
+from stagewatch.cadence import Cadence, Wish
 from stagewatch.clock import StepClock
 from stagewatch.conventions import MSE, BinaryCrossEntropy, CrossEntropy, Huber, Unsupported, loss_fields, read_loss
 from stagewatch.errors import read_refusal
@@ -54,14 +55,14 @@ def test_cadence_counts_from_the_first_step_and_restarts_after_a_jump():
 def test_a_wish_changes_the_cadence_and_asking_is_once():
     cadence = Cadence()
     steps_of(cadence, 100)
-    cadence.change(100, 7, 1.0)
+    cadence.change(Wish(100, 7, 1.0))
     steps = steps_of(cadence, 200, 100)
     assert set(np.diff(steps)) == {7}
     cadence.ask()
     assert cadence.due(201) == "asked"
     cadence.taken(201)
     assert cadence.due(202) == ""
-    cadence.change(0, 0, math.nan)  # nonsense is every step, not a crash
+    cadence.change(Wish.of(SimpleNamespace(from_step=0, every_steps=0, factor=math.nan, until_step=0, for_ms=0)))  # nonsense is every step, not a crash
     assert steps_of(cadence, 210, 202)
 
 
@@ -69,7 +70,7 @@ def test_a_fixed_cadence_heeds_no_wish_and_no_learning_rate():
     cadence = Cadence(3, every=5)
     assert steps_of(cadence, 20, 3) == [3, 8, 13, 18]
     cadence.ask()
-    cadence.change(20, 1, 1.0)
+    cadence.change(Wish(20, 1, 1.0))
     cadence.learning_rate(20, 0.1)
     cadence.learning_rate(26, 10.0)
     assert steps_of(cadence, 35, 20) == [23, 28, 33]

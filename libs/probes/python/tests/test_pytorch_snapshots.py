@@ -109,7 +109,7 @@ def test_on_snapshot_sees_every_step_before_it_is_copied(service):
     measured = [r for r in service.bodies("snapshot") if r.snapshot.reason != "last"]
     assert list(seen) == [r.step for r in measured]
     for record in measured:
-        assert service.blobs[record.snapshot.blob] == seen[record.step].numpy().tobytes()
+        assert service.blobs[record.snapshot.blob] == seen[record.snapshot.step].numpy().tobytes()
 
 
 def test_half_precision_parameters_arrive_as_float32(service):

@@ -65,14 +65,14 @@ def check(service, truth, first_step=0, last=True):
     losses = {step: value for name, step, value in service.points() if name == "loss.train"}
     assert losses == {first_step + t: loss for t, (_, loss, _) in enumerate(truth)}
     measured = [r for r in snapshots if r.snapshot.reason != "last"]
-    assert [r.step - first_step for r in measured[:5]] == list(range(min(5, len(truth))))
+    assert [r.snapshot.step - first_step for r in measured[:5]] == list(range(min(5, len(truth))))
     for record in measured:
-        theta, _, rate = truth[record.step - first_step]
+        theta, _, rate = truth[record.snapshot.step - first_step]
         blob = np.frombuffer(service.blobs[record.snapshot.blob], "<f4")
         assert blob.tobytes() == theta.numpy().tobytes()
         assert record.snapshot.learning_rate == rate
         # A reader in order has seen the step's own loss by then.
-        before = [r.scalars for r in service.in_order() if r.sequence < record.sequence]
-        assert record.step in {s for b in before for s, n in zip(b.steps, b.name_index) if b.names[n] == "loss.train"}
+        before = [r.scalars for r in service.in_order() if r.sequence < record.snapshot.taken]
+        assert record.snapshot.step in {s for b in before for s, n in zip(b.steps, b.name_index) if b.names[n] == "loss.train"}
     if last:
-        assert snapshots[-1].snapshot.reason == "last" and snapshots[-1].step == first_step + len(truth)
+        assert snapshots[-1].snapshot.reason == "last" and snapshots[-1].snapshot.step == first_step + len(truth)

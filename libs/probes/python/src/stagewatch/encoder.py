@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Tuple, Union
+from typing import Any, Deque, Dict, List, Optional, Tuple, Union
 
 from .journal import Journal
 from .losses import Loss, Losses
+from .names import Names
 from .quiet import Quiet
-from .records import fill_gap, now_ms, printable
+from .records import fill_gap, fill_scalars, now_ms, printable
+from .snapshot_queue import SnapshotQueue
 from .snapshots import SnapshotItem
+from .uploader import withdraw
 from .wire import Record
 
 POINTS_PER_RECORD = 4096
-NAME_BYTES = 200
-MOST_NAMES = 10_000
 END_STATUSES = ("finished", "failed", "interrupted")
 END_MESSAGE_CHARACTERS = 1000
 
@@ -28,13 +29,17 @@ Item = Union[Point, SnapshotItem, Loss]
 class Encoder:
     """Drains the queue. Every method is called by the encoder's thread only."""
 
-    def __init__(self, items: Deque[Item], journal: Journal, losses: Losses, quiet: Quiet, first_step: int) -> None:
+    def __init__(self, items: Deque[Item], journal: Journal, snapshots: SnapshotQueue, losses: Losses, quiet: Quiet,
+                 first_step: int) -> None:
         self._items = items
         self._journal = journal
+        self._snapshots = snapshots
         self._losses = losses
         self._quiet = quiet
         self._step = first_step
-        self._names: Dict[str, bool] = {}
+        self.names = Names(quiet)
+        #: Points of names that have no place, and their first and last step: said once at first, and all of them at the end.
+        self._unnamed: Optional[Loss] = None
         self.snapshots_on = True
         self.last_record_at = time.monotonic()
 
@@ -68,34 +73,51 @@ class Encoder:
         record.heartbeat.spooled_bytes = spooled_bytes
         self._append(record)
 
+    def without_new_names(self, record: Any) -> Any:
+        """A record that was refused for its names, with those that have their places already; None where that changes nothing.
+
+        Called by the sender's thread.
+        """
+        self.names.close()
+        batch = record.scalars
+        kept = [i for i, index in enumerate(batch.name_index) if self.names.kept(batch.names[index], record.sequence)]
+        if not kept or len(kept) == len(batch.values):
+            return None
+        columns = [(batch.names[batch.name_index[i]], batch.steps[i], batch.values[i]) for i in kept]
+        self._losses.add("names", min(batch.steps), max(batch.steps), points=len(batch.values) - len(kept))
+        fill_scalars(batch, columns)
+        return record
+
     def end(self, status: str, message: str, unsaid: List[Loss]) -> None:
         """The last record; it and the last gaps are taken even where nothing else fits."""
         for loss in unsaid:
             self._losses.put_back(loss)
+        if self._unnamed is not None and self._unnamed.points:
+            self._losses.put_back(self._unnamed)
         self._gaps(force=True)
         record = self._record(self._step)
         if status not in END_STATUSES:
             status, message = "failed", f"{status}: {message}"
         record.end.status = status
         record.end.message = printable(message)[:END_MESSAGE_CHARACTERS]
-        self._journal.append_record(record.SerializeToString(), record.step, force=True)
+        self._journal.append(record, force=True)
 
     def _points(self, points: List[Point]) -> None:
         if not points:
             return
-        kept = [point for point in points if self._name_fits(point[0])]
-        if len(kept) < len(points):
-            self._losses.add("encode", points[0][1], points[-1][1], points=len(points) - len(kept))
+        sequence = self._journal.next_sequence
+        refusals = [self.names.refusal(name, sequence) for name, _, _ in points]
+        kept = [point for point, refusal in zip(points, refusals) if not refusal]
+        unfit, unnamed = refusals.count("encode"), refusals.count("names")
+        if unfit:
+            self._losses.add("encode", points[0][1], points[-1][1], points=unfit)
+        if unnamed:
+            self._count_unnamed(unnamed, points[0][1], points[-1][1])
         if not kept:
             return
-        names: Dict[str, int] = {}
-        indices = [names.setdefault(name, len(names)) for name, _, _ in kept]
         record = self._record(max(step for _, step, _ in kept))
-        batch = record.scalars
-        batch.names.extend(names)
-        batch.name_index.extend(indices)
-        batch.steps.extend([step for _, step, _ in kept])
-        batch.values.extend(_floats([value for _, _, value in kept]))
+        values = _floats([value for _, _, value in kept])
+        fill_scalars(record.scalars, [(name, step, value) for (name, step, _), value in zip(kept, values)])
         if not self._append(record, len(kept), kept[0][1]):
             self._losses.add("spool", kept[0][1], record.step, points=len(kept))
 
@@ -112,48 +134,44 @@ class Encoder:
             self._quiet.trouble("copying a snapshot", error)
             return
         self._gaps()
-        self._journal.append_snapshot(item)
+        record = self._record(item.step)
+        record.taken.learning_rate = item.learning_rate
+        record.taken.reason = item.reason
+        announced = self._journal.append(record)
+        if not announced:
+            item.release()
+            self._losses.add("spool", item.step, item.step, snapshots=1)
+            return
+        withdraw(self._journal, self._snapshots.append(item, announced), "spool")
         self.last_record_at = time.monotonic()
+
+    def _count_unnamed(self, points: int, first_step: int, last_step: int) -> None:
+        if self._unnamed is None:
+            self._unnamed = Loss("names", 0, 0, first_step, last_step)
+            self._losses.add("names", first_step, last_step, points=points)
+            return
+        self._losses.points += points
+        self._unnamed.points += points
+        self._unnamed.last_step = last_step
 
     def _gaps(self, force: bool = False) -> None:
         for loss in self._losses.take():
             record = self._record(loss.last_step)
             fill_gap(record.gap, loss.reason, loss.points, loss.snapshots, loss.first_step, loss.last_step)
-            if not self._journal.append_record(record.SerializeToString(), record.step, force=force):
+            if not self._journal.append(record, force=force):
                 # Still no room: said later, together with what follows.
                 self._losses.put_back(loss)
 
     def _record(self, step: int) -> Any:
         # A step never decreases from record to record, whatever order points were logged in.
         self._step = max(self._step, step)
-        return Record(sequence=self._journal.next_sequence, step=self._step, client_time_ms=now_ms())
+        return Record(step=self._step, client_time_ms=now_ms())
 
     def _append(self, record: Any, points: int = 0, first_step: int = 0) -> bool:
-        appended = self._journal.append_record(record.SerializeToString(), record.step, points, first_step)
+        appended = self._journal.append(record, points, first_step=first_step) > 0
         if appended:
             self.last_record_at = time.monotonic()
         return appended
-
-    def _name_fits(self, name: str) -> bool:
-        fits = self._names.get(name)
-        if fits is None:
-            fits = is_name(name)
-            if len(self._names) < MOST_NAMES:
-                self._names[name] = fits
-            if not fits:
-                self._quiet.warn(
-                    f"name:{name[:40]!r}",
-                    f"the name {name[:40]!r} is left out: a name has 1 to {NAME_BYTES} bytes and no control characters",
-                )
-        return fits
-
-
-def is_name(name: str) -> bool:
-    """What the service takes for a name: one bad name would cost the whole record."""
-    try:
-        return 0 < len(name.encode("utf-8")) <= NAME_BYTES and not any(c < " " or c == "\x7f" for c in name)
-    except UnicodeEncodeError:
-        return False
 
 
 def _floats(values: List[Any]) -> List[float]:

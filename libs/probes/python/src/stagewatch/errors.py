@@ -13,6 +13,10 @@ _PASSING_CODES = frozenset({"UNAVAILABLE", "STORAGE_FULL", "TOO_MANY_STREAMS", "
                             "OFFSET_MISMATCH", "INTERNAL", "RUN_TAKEN"})
 _LASTING_CODES = frozenset({"MESSAGE_TOO_LARGE", "BLOB_TOO_LARGE", "TOO_MANY_METRICS"})
 
+# Refusals after which nothing of this run will ever be taken.
+FATAL = frozenset({"UNKNOWN_RUN", "UNKNOWN_ATTEMPT", "FORBIDDEN", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED",
+                   "NOT_FOUND"})
+
 # Without the service's own code: what gRPC itself says when a call cannot succeed by repeating it.
 _LASTING_STATUS = frozenset({
     grpc.StatusCode.INVALID_ARGUMENT,

@@ -17,5 +17,11 @@ class SenderEvents(Protocol):
     def on_unmeasured(self) -> None:
         """The network was refused; scalars go on."""
 
+    def on_names_refused(self, record: Any) -> Any:
+        """A record has more names than the service has places for: the same record with fewer, or None."""
+
+    def on_record_refused(self, points: int) -> None:
+        """A record with so many points was refused for good."""
+
     def on_refused(self) -> None:
         """The run was refused; nothing goes on."""

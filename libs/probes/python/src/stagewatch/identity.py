@@ -69,11 +69,12 @@ class Attached:
     page_url: str
     chunk_bytes: int
     message_bytes: int
+    metrics_per_run: int
 
     @staticmethod
     def of(response: Any) -> "Attached":
         return Attached(response.run_id, response.attempt, response.page_url, response.limits.chunk_bytes,
-                        response.limits.message_bytes)
+                        response.limits.message_bytes, response.limits.metrics_per_run)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Records in order, from the moment they are numbered until the service has said that they are durable.
 
-Small payloads stay in memory up to a bound and then go to the spool; a snapshot stays in its buffer while buffers are
-plenty and goes to the spool when they are not. What fits nowhere is refused, and the encoder says so in a gap record.
+Small payloads stay in memory up to a bound and then go to the spool. What fits nowhere is refused, and the encoder says so in a
+gap record. Snapshots wait in a queue of their own (`snapshot_queue`), so that no number waits for one.
 """
 
 from __future__ import annotations
@@ -9,48 +9,44 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional, Union
+from typing import Any, Callable, Deque, Iterable, List, Union
 
-from .snapshots import SnapshotItem
 from .spool import Spool, SpoolRef
 
 RECORD_MEMORY_BYTES = 16 * 1024 * 1024
-# Snapshots may fill this much of the spool; the rest is for scalars, which are worth more by the byte.
-SNAPSHOT_SHARE = 0.8
 
 
 class Entry:
-    """One numbered record. A snapshot's record is serialized when its blob has a name."""
+    """One numbered record."""
 
-    __slots__ = ("sequence", "step", "payload", "snapshot", "bytes", "points", "snapshots", "first_step",
-                 "sent_bytes")
+    __slots__ = ("sequence", "step", "payload", "bytes", "points", "snapshots", "first_step", "sent_bytes")
 
-    def __init__(self, sequence: int, step: int, payload: Union[bytes, SpoolRef, None], snapshot: Optional[SnapshotItem],
-                 size: int, points: int, first_step: int) -> None:
+    def __init__(self, sequence: int, step: int, payload: Union[bytes, SpoolRef, None], size: int, points: int = 0,
+                 snapshots: int = 0, first_step: int = 0) -> None:
         self.sequence = sequence
         self.step = step
         self.payload = payload
-        self.snapshot = snapshot
         self.bytes = size
         self.points = points
-        self.snapshots = 0 if snapshot is None else 1
+        self.snapshots = snapshots
         self.first_step = first_step
         #: Size on the wire while it is under way.
         self.sent_bytes = 0
 
 
 class Journal:
-    """The encoder appends, the sender takes, the acknowledgement reader removes."""
+    """Encoder and uploader append, the sender takes, the acknowledgement reader removes."""
 
-    def __init__(self, spool: Spool, spool_limit_bytes: int, record_memory_bytes: int = RECORD_MEMORY_BYTES) -> None:
+    def __init__(self, spool: Spool, record_memory_bytes: int = RECORD_MEMORY_BYTES) -> None:
         self._spool = spool
-        self._snapshot_limit_bytes = int(spool_limit_bytes * SNAPSHOT_SHARE)
         self._record_memory_bytes = record_memory_bytes
         self._waiting: Deque[Entry] = deque()
         self._in_flight: Deque[Entry] = deque()
         self._memory_bytes = 0
-        self._snapshot_spool_bytes = 0
+        #: Held from the number to the place: records stand in the order of their numbers.
+        self._numbering = threading.Lock()
         self._next_sequence = 1
+        self._step = 0
         self.changed = threading.Condition()
         self.in_flight_bytes = 0
         self.acknowledged = 0
@@ -70,49 +66,54 @@ class Journal:
         with self.changed:
             return list(self._in_flight)
 
-    def append_record(self, payload: bytes, step: int, points: int = 0, first_step: int = 0, force: bool = False) -> bool:
-        """Takes a record that was serialized with `next_sequence`; False when there is no room."""
-        held: Union[bytes, SpoolRef, None] = payload
-        if self._memory_bytes + len(payload) > self._record_memory_bytes and not force:
-            held = self._spool.put(payload)
-            if held is None:
-                return False
+    @property
+    def undelivered(self) -> List[Entry]:
+        """Everything that is not known to be durable, in order."""
         with self.changed:
-            if isinstance(held, bytes):
-                self._memory_bytes += len(payload)
-            self._push(Entry(self._next_sequence, step, held, None, len(payload), points, first_step))
-        return True
+            return [*self._in_flight, *self._waiting]
 
-    def append_snapshot(self, item: SnapshotItem) -> bool:
-        """Takes a snapshot; it moves to the spool when buffers run short."""
-        held: Optional[SpoolRef] = None
-        size = item.layout.total_bytes
-        if item.pool.crowded and self._snapshot_spool_bytes + size <= self._snapshot_limit_bytes and item.buffer is not None:
-            held = self._spool.put(item.buffer.bytes)
-            if held is not None:
-                item.release()
+    def append(self, record: Any, points: int = 0, snapshots: int = 0, first_step: int = 0, force: bool = False) -> int:
+        """Numbers a record and takes it; 0 when there is no room. Its step becomes the newest one, if it was older.
+
+        A step never decreases from record to record, whatever order points were logged in.
+        """
+        with self._numbering:
+            step = max(self._step, int(record.step))
+            record.sequence, record.step = self._next_sequence, step
+            payload = record.SerializeToString()
+            held: Union[bytes, SpoolRef, None] = payload
+            if self._memory_bytes + len(payload) > self._record_memory_bytes and not force:
+                held = self._spool.put(payload)
+                if held is None:
+                    return 0
+            entry = Entry(self._next_sequence, step, held, len(payload), points, snapshots, first_step)
+            with self.changed:
+                if isinstance(held, bytes):
+                    self._memory_bytes += len(payload)
+                self._waiting.append(entry)
+                self._next_sequence += 1
+                self._step = step
+                self.changed.notify_all()
+            return entry.sequence
+
+    def restore(self, entries: Iterable[Entry], next_sequence: int) -> None:
+        """Takes up where an earlier process ended."""
         with self.changed:
-            if held is not None:
-                self._snapshot_spool_bytes += size
-            self._push(Entry(self._next_sequence, item.step, held, item, size, 0, item.step))
-        return True
+            self._waiting.extend(entries)
+            self._next_sequence = next_sequence
+            self._step = max((entry.step for entry in self._waiting), default=0)
 
-    def _push(self, entry: Entry) -> None:
-        self._waiting.append(entry)
-        self._next_sequence += 1
-        self.changed.notify_all()
-
-    def head(self) -> Optional[Entry]:
+    def head(self) -> Union[Entry, None]:
         """The next entry to send."""
         return self._waiting[0] if self._waiting else None
 
     def heads(self, most: int, most_bytes: int) -> List[Entry]:
-        """Records at the head, up to the first snapshot."""
+        """Records at the head."""
         with self.changed:
             taken: List[Entry] = []
             total = 0
             for entry in self._waiting:
-                if entry.snapshot is not None or len(taken) >= most or (taken and total + entry.bytes > most_bytes):
+                if len(taken) >= most or (taken and total + entry.bytes > most_bytes):
                     break
                 taken.append(entry)
                 total += entry.bytes
@@ -123,22 +124,14 @@ class Journal:
         if isinstance(entry.payload, SpoolRef):
             return bytes(self._spool.view(entry.payload))
         if entry.payload is None:
-            raise ValueError(f"record {entry.sequence} has no bytes of its own")
+            raise ValueError(f"record {entry.sequence} has no bytes any more")
         return entry.payload
-
-    def snapshot_bytes(self, entry: Entry) -> memoryview:
-        """The bytes of a snapshot, wherever they are."""
-        if isinstance(entry.payload, SpoolRef):
-            return self._spool.view(entry.payload)
-        if entry.snapshot is not None and entry.snapshot.buffer is not None:
-            return entry.snapshot.buffer.bytes.data
-        raise ValueError(f"snapshot {entry.sequence} has no bytes any more")
 
     def replace(self, entry: Entry, payload: bytes) -> None:
         """Puts another record in the place of one that was never accepted, under the same sequence."""
         with self.changed:
             self._forget(entry)
-            entry.snapshot, entry.payload, entry.bytes = None, payload, len(payload)
+            entry.payload, entry.bytes = payload, len(payload)
             self._memory_bytes += len(payload)
 
     def sent(self, entries: List[Entry], sizes: List[int]) -> None:
@@ -196,11 +189,7 @@ class Journal:
             self.changed.notify_all()
 
     def _forget(self, entry: Entry) -> None:
-        if entry.snapshot is not None:
-            entry.snapshot.release()
         if isinstance(entry.payload, SpoolRef):
-            if entry.snapshot is not None:
-                self._snapshot_spool_bytes -= entry.payload.length
             self._spool.drop(entry.payload)
         elif isinstance(entry.payload, bytes):
             self._memory_bytes -= len(entry.payload)

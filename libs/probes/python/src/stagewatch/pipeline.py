@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Deque, Optional
 
 from . import lifecycle
-from .cadence import Cadence
+from .cadence import Cadence, Wish
 from .encoder import Encoder, Item, new_queue
 from .identity import Attached, Identity, Subject
 from .journal import Journal
@@ -20,7 +20,9 @@ from .losses import Losses
 from .quiet import Quiet
 from .run_secrets import RunSecrets
 from .sender import Sender
+from .snapshot_queue import SnapshotQueue
 from .spool import Spool
+from .uploader import withdraw
 
 MIB = 1024 * 1024
 # How long a number may wait for company. Longer while nobody listens: fewer, larger records.
@@ -29,6 +31,8 @@ FLUSH_AWAY_S = 1.0
 HEARTBEAT_S = 10.0
 # What the end of a job waits for a service that has not answered it yet.
 UNANSWERED_S = 2.0
+# Of the longest wait, for numbers and the end when snapshots have taken the rest of it.
+LAST_WORDS_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,25 @@ class Pipeline:
         #: What the training thread left out; it goes into the queue, so that its gap comes in the order of steps.
         self.behind = Losses()
         self._spool = Spool(settings.spool_bytes, settings.spool_folder)
-        self._journal = Journal(self._spool, settings.spool_bytes)
-        self._encoder = Encoder(self.items, self._journal, self._losses, quiet, identity.first_step)
+        self._journal = Journal(self._spool)
+        self._snapshots = SnapshotQueue(self._spool, settings.spool_bytes)
+        self._encoder = Encoder(self.items, self._journal, self._snapshots, self._losses, quiet, identity.first_step)
         secrets = RunSecrets(settings.secret_folder, settings.run_secret)
-        self._sender = Sender(settings.address, settings.token, identity, subject, self._journal, quiet, self, secrets)
+        self._sender = Sender(settings.address, settings.token, identity, subject, self._journal, self._snapshots, quiet,
+                              self, secrets)
         self._wake = threading.Event()
         self._end: Optional[tuple[str, str]] = None
         #: False once nothing is wanted any more: the training loop stops handing things over.
         self.wanted = True
         self._encoder_thread = threading.Thread(target=self._encode, name="stagewatch-encoder", daemon=True)
         self._sender_thread = threading.Thread(target=self._send, name="stagewatch-sender", daemon=True)
+        # From the start on: an interpreter that ends gives no new thread.
+        self._uploader_thread = threading.Thread(target=self._sender.uploader.run, name="stagewatch-uploader", daemon=True)
 
     def start(self) -> None:
         self._encoder_thread.start()
         self._sender_thread.start()
+        self._uploader_thread.start()
 
     @property
     def snapshots_wanted(self) -> bool:
@@ -95,12 +104,30 @@ class Pipeline:
             self._end = (status, message)
 
     def drain(self) -> bool:
-        """Waits until everything is durable; True when it is. A service that knows of this job is waited for longer."""
-        done, longest = self._sender.done, self._settings.drain_s
-        first = min(UNANSWERED_S, longest)
+        """Waits until everything is durable; True when every number and the end are.
+
+        A service that knows of this job is waited for longer. Snapshots that are still on their way towards the end of the
+        wait are left out, and that is said.
+        """
+        done, until = self._sender.done, time.monotonic() + self._settings.drain_s
+        first = min(UNANSWERED_S, self._settings.drain_s)
         if not done.wait(first) and self._sender.answered:
-            done.wait(longest - first)
-        return done.is_set() and self._journal.pending == 0
+            last_words = LAST_WORDS_SHARE * self._settings.drain_s
+            if not done.wait(until - time.monotonic() - last_words) and self._sender.connected:
+                self._leave_snapshots("end")
+                done.wait(max(0.0, until - time.monotonic()))
+        return self.delivered
+
+    @property
+    def delivered(self) -> bool:
+        """Every number that was handed over is durable, and so is the end."""
+        left_out = self._losses.points + self.behind.points
+        return self._sender.done.is_set() and self._journal.pending == 0 and left_out == 0
+
+    def _leave_snapshots(self, reason: str) -> None:
+        gone = self._snapshots.clear()
+        self._losses.snapshots += len(gone)
+        withdraw(self._journal, gone, reason)
 
     def abandon(self) -> None:
         """Ends now; what is left is said and dropped."""
@@ -115,6 +142,7 @@ class Pipeline:
             "connected": self._sender.connected,
             "queued_points": len(self.items),
             "queued_records": self._journal.pending,
+            "queued_snapshots": len(self._snapshots),
             "acknowledged_records": self._journal.acknowledged,
             "spooled_bytes": self._spool.bytes,
             "lost_points": self._losses.points + self.behind.points,
@@ -125,6 +153,7 @@ class Pipeline:
     # What the sender tells.
 
     def on_attached(self, attached: Attached) -> None:
+        self._encoder.names.limit = attached.metrics_per_run or self._encoder.names.limit
         if attached.page_url and not self._settings.quiet:
             try:
                 print(f"stagewatch: watching this run at {attached.page_url}", file=sys.stderr, flush=True)
@@ -136,18 +165,26 @@ class Pipeline:
         if wish == "snapshot_now":
             self._cadence.ask()
         elif wish == "cadence":
-            self._cadence.change(control.cadence.from_step, control.cadence.every_steps, control.cadence.factor)
+            self._cadence.change(Wish.of(control.cadence))
         elif wish == "stop_sending":
             self._quiet.warn("stop", f"the service asked to stop sending: {control.stop_sending.reason}")
             self.on_refused()
 
     def on_unmeasured(self) -> None:
         self._encoder.snapshots_on = False
+        self._leave_snapshots("refused")
+
+    def on_names_refused(self, record: Any) -> Any:
+        return self._encoder.without_new_names(record)
+
+    def on_record_refused(self, points: int) -> None:
+        self._losses.points += points
 
     def on_refused(self) -> None:
         self.wanted = False
         self.items.clear()
         self._journal.discard()
+        self._snapshots.clear()
         self._sender.stop()
         self._wake.set()
 

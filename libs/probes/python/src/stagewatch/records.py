@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Dict, Sequence, Tuple
 
 from .snapshots import SnapshotItem
 
@@ -16,8 +16,21 @@ def fill_gap(gap: Any, reason: str, points: int, snapshots: int, first_step: int
     gap.last_step = last_step
 
 
-def fill_snapshot(snapshot: Any, blob: str, item: SnapshotItem) -> None:
+def fill_scalars(batch: Any, points: Sequence[Tuple[str, int, float]]) -> None:
+    """Points as columns, in place of what is there."""
+    names: Dict[str, int] = {}
+    indices = [names.setdefault(name, len(names)) for name, _, _ in points]
+    batch.Clear()
+    batch.names.extend(names)
+    batch.name_index.extend(indices)
+    batch.steps.extend([step for _, step, _ in points])
+    batch.values.extend([value for _, _, value in points])
+
+
+def fill_snapshot(snapshot: Any, blob: str, item: SnapshotItem, announced: int) -> None:
     snapshot.blob = blob
+    snapshot.taken = announced
+    snapshot.step = item.step
     snapshot.learning_rate = item.learning_rate
     snapshot.reason = item.reason
     for slot in item.layout.slots:

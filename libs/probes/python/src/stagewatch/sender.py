@@ -1,4 +1,4 @@
-"""Carries the journal to the service: attach, describe, upload, stream; again after every interruption."""
+"""Carries the journal to the service: attach, describe, stream; again after every interruption. Snapshots go beside it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any, Optional
 import grpc
 
 from .attachment import Attachment
-from .errors import Refused, Weather, classify
+from .errors import FATAL, Refused, Weather, classify
 from .events import SenderEvents
 from .identity import Attached, Identity, Subject
 from .journal import Entry, Journal
 from .quiet import Quiet
-from .records import fill_gap, fill_snapshot, now_ms
+from .records import fill_gap, now_ms
 from .run_secrets import RunSecrets
+from .snapshot_queue import SnapshotQueue
 from .stream import RecordStream, make_hello
+from .uploader import Uploader
 from .uploads import CHUNK_BYTES, upload_blob
 from .wire import (BLOB_KIND_ARTIFACT, BLOB_KIND_SNAPSHOT, DescribeModelRequest, IngestClient, Record, UploadBlobRequest,
                    batch_request)
@@ -33,31 +35,27 @@ BATCH_RECORDS = 256
 BATCH_BYTES = 512 * 1024
 TRIES = 5
 
-# Refusals after which nothing of this run will ever be taken.
-_FATAL = frozenset({"UNKNOWN_RUN", "UNKNOWN_ATTEMPT", "FORBIDDEN", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED",
-                    "NOT_FOUND"})
-
 
 class Sender:
     """Runs in one thread. Everything that it meets is either waited for or said once."""
 
     def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Optional[Subject], journal: Journal,
-                 quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
+                 snapshots: SnapshotQueue, quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
         self._address = address
         self._token = token
         self._identity = identity
         self._subject = subject
         self._journal = journal
+        self._snapshots = snapshots
+        self.uploader = Uploader(snapshots, journal, quiet)
         self._quiet = quiet
         self._events = events
         self._attachment = Attachment(identity, quiet, secrets)
         self._stopping = False
         self._hurry = threading.Event()
         self._pauses = 0
-        self._tries = 0
         #: After a refusal records go one by one up to here, so that the next refusal names its record.
         self._single_until = 0
-        self._measured = True
         self.attached: Optional[Attached] = None
         self.connected = False
         self.finishing = False
@@ -88,6 +86,7 @@ class Sender:
         except Exception as error:
             self._quiet.trouble("the sender", error)
         finally:
+            self.uploader.stop()
             self.done.set()
             self._journal.wake()
 
@@ -149,10 +148,9 @@ class Sender:
                     self._upload(client, BLOB_KIND_ARTIFACT, digest, memoryview(artifacts[digest]))
             raise Weather("the service keeps asking for the same artifacts")
         except Refused as refused:
-            if refused.refusal.code in _FATAL:
+            if refused.refusal.code in FATAL:
                 raise
             self._subject = None
-            self._measured = False
             self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
             self._events.on_unmeasured()
 
@@ -185,24 +183,27 @@ class Sender:
             self._journal.rewind(stream.next_sequence)
             self.connected = True
             self._pauses = 0
-            self._pump(client, stream)
+            self.uploader.connected(lambda key, data: self._upload(client, BLOB_KIND_SNAPSHOT, key, data))
+            self._pump(stream)
         finally:
+            self.uploader.disconnected()
             stream.close(LINGER_S if self._journal.pending == 0 and not self._stopping else 0.0)
 
-    def _pump(self, client: IngestClient, stream: RecordStream) -> None:
-        journal = self._journal
+    def _pump(self, stream: RecordStream) -> None:
         while not self._stopping:
             if stream.failure is not None:
                 raise stream.failure
-            if self.finishing and journal.pending == 0:
+            if self._complete:
                 return
-            entry = journal.head()
-            if entry is not None and entry.snapshot is not None:
-                self._send_snapshot(client, entry)
-            elif entry is not None and self._may_send(entry, stream):
+            entry = self._journal.head()
+            if entry is not None and self._may_send(entry, stream):
                 self._send_records(stream)
             else:
                 self._wait_for_change(stream)
+
+    @property
+    def _complete(self) -> bool:
+        return self.finishing and len(self._snapshots) == 0 and self._journal.pending == 0
 
     def _may_send(self, entry: Entry, stream: RecordStream) -> bool:
         in_flight = self._journal.in_flight_bytes
@@ -225,44 +226,17 @@ class Sender:
         journal = self._journal
         mark = (journal.next_sequence, journal.acknowledged, stream.credit_bytes)
         journal.wait(
-            lambda: self._stopping or stream.failure or (self.finishing and journal.pending == 0)
+            lambda: self._stopping or stream.failure or self._complete
             or mark != (journal.next_sequence, journal.acknowledged, stream.credit_bytes),
             1.0,
         )
         if journal.in_flight_bytes and time.monotonic() - journal.progress_at > ACKNOWLEDGE_TIMEOUT_S:
             raise Weather(f"no acknowledgement for {ACKNOWLEDGE_TIMEOUT_S:.0f} s")
 
-    def _send_snapshot(self, client: IngestClient, entry: Entry) -> None:
-        """Uploads the blob and puts the finished record in the entry's place; the pump then sends it."""
-        item = entry.snapshot
-        assert item is not None
-        record = Record(sequence=entry.sequence, step=entry.step, client_time_ms=item.time_ms)
-        try:
-            if not self._measured:
-                raise ValueError("the network is not measured")
-            data = self._journal.snapshot_bytes(entry)
-            blob = self._upload(client, BLOB_KIND_SNAPSHOT, f"step-{item.step}-{entry.sequence}", data)
-            fill_snapshot(record.snapshot, blob, item)
-            self._tries = 0
-        except (Refused, OSError, ValueError, RuntimeError) as error:
-            # RuntimeError: the interpreter is ending and gives the transport no new thread; the stream still goes on.
-            if isinstance(error, Refused) and error.refusal.code in _FATAL:
-                raise
-            self._quiet.warn("upload", f"a snapshot was not taken by the service: {error}")
-            fill_gap(record.gap, "upload", 0, 1, entry.step, entry.step)
-        except Weather as weather:
-            self._tries += 1
-            if self._tries < TRIES or weather.code in ("UNAVAILABLE", "STORAGE_FULL"):
-                raise
-            self._tries = 0
-            self._quiet.warn("upload", f"a snapshot could not be uploaded: {weather}")
-            fill_gap(record.gap, "upload", 0, 1, entry.step, entry.step)
-        self._journal.replace(entry, record.SerializeToString())
-
     def _refused(self, refused: Refused) -> bool:
         """The service refused the run, or one record; True when the run is over for it."""
         code = refused.refusal.code
-        if self.attached is None or code in _FATAL:
+        if self.attached is None or code in FATAL:
             self._quiet.warn("refused", f"the service does not take this run, training goes on unwatched: {refused}")
             self._events.on_refused()
             return True
@@ -275,12 +249,18 @@ class Sender:
             self._single_until = suspects[-1].sequence
         else:
             self._journal.rewind(suspects[0].sequence)
-            self._replace_refused(suspects[0])
+            self._replace_refused(suspects[0], code)
         return False
 
-    def _replace_refused(self, entry: Entry) -> None:
-        record = Record(sequence=entry.sequence, step=entry.step, client_time_ms=now_ms())
-        fill_gap(record.gap, "refused", entry.points, entry.snapshots, entry.first_step, entry.step)
+    def _replace_refused(self, entry: Entry, code: str) -> None:
+        refused = Record.FromString(self._journal.payload(entry))
+        record = self._events.on_names_refused(refused) if code == "TOO_MANY_METRICS" else None
+        if record is None:
+            record = Record(sequence=entry.sequence, step=entry.step, client_time_ms=now_ms())
+            fill_gap(record.gap, "refused", entry.points, entry.snapshots, entry.first_step, entry.step)
+            if refused.snapshot.taken:
+                record.gap.taken.append(refused.snapshot.taken)
+            self._events.on_record_refused(entry.points)
         self._journal.replace(entry, record.SerializeToString())
 
     def _known(self) -> Attached:
