@@ -3,9 +3,11 @@ from __future__ import annotations
 import logging
 
 import pytest
-from fake_service import FakeService
 
+# Before anything imports gRPC: this process forks too.
 from stagewatch import sender
+
+from fake_service import FakeService  # isort: skip
 
 # Their assertions are to show the values too.
 pytest.register_assert_rewrite("attached_loop", "torch_training")
@@ -31,6 +33,7 @@ def secret_folder(monkeypatch, tmp_path_factory):
     # Not inside `tmp_path`: tests look at what is left there.
     folder = tmp_path_factory.mktemp("secrets") / "run-secrets"
     monkeypatch.setenv("STAGEWATCH_SECRET_FOLDER", str(folder))
+    monkeypatch.setenv("STAGEWATCH_UNDELIVERED_FOLDER", str(folder.parent / "undelivered"))
     return folder
 
 

@@ -126,6 +126,23 @@ def test_forked_children_are_silent_and_the_parent_goes_on(service):
     assert len(service.bodies("end")) == 1 and len(service.runs) == 1
 
 
+def test_programs_that_are_started_and_forks_meet_no_handlers_of_grpc(service):
+    rc, _, err = finish(start(service, """
+        import subprocess
+        while not run.id: time.sleep(0.01)
+        for _ in range(20):
+            go(5)
+            assert subprocess.run([sys.executable, "-S", "-c", "pass"], stderr=sys.stderr, timeout=20).returncode == 0
+            child = os.fork()
+            if child == 0: os._exit(0)
+            os.waitpid(child, 0)
+        assert "GRPC_ENABLE_FORK_SUPPORT" not in os.environ
+    """), 60)
+    assert rc == 0, err
+    assert "fork" not in err.replace("use of fork() may lead", "").replace("os.fork()", ""), err
+    assert len(losses(service)) == 100
+
+
 def test_workers_of_a_data_loader(service):
     pytest.importorskip("torch")
     rc, _, err = finish(start(service, """

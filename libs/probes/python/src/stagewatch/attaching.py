@@ -8,6 +8,7 @@ import sys
 import weakref
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
+from . import undelivered
 from .cadence import Cadence
 from .clock import StepClock
 from .conventions import Loss, OptimizerConstants, Unsupported, read_loss, read_torch_optimizer
@@ -90,6 +91,7 @@ def attach(
             token=token or os.environ.get("STAGEWATCH_TOKEN") or None,
             spool_folder=spool_folder,
             spool_bytes=spool_mib * MIB,
+            undelivered_folder=undelivered.default_folder(),
             secret_folder=os.environ.get("STAGEWATCH_SECRET_FOLDER") or None,
             run_secret=os.environ.get("STAGEWATCH_RUN_SECRET") or None,
             drain_s=drain_seconds,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Optional
 
-import grpc
-
+from ._grpc import grpc
 from .errors import Refused, Weather, classify
 from .identity import Attached, Identity
 from .quiet import Quiet

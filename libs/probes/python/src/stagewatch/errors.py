@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Optional
 
-import grpc
+from ._grpc import grpc
 
 # Refusals that pass by themselves, whatever their gRPC status says.
 _PASSING_CODES = frozenset({"UNAVAILABLE", "STORAGE_FULL", "TOO_MANY_STREAMS", "IDENTITY_IN_USE", "CHECKSUM_MISMATCH",

@@ -1,13 +1,16 @@
-"""What happens to runs when the process ends or forks."""
+"""What happens to runs when the process ends, is told to end, or forks."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import sys
+import signal
 import threading
 import weakref
 from typing import Any, List, Set
+
+from .notebook import watch_cells
+from .outcome import watch_uncaught
 
 # Runs that have not been finished (weakly: a run that nobody needs may go), and pipelines that may still be sending.
 _runs: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -34,20 +37,31 @@ def watch(run: Any, pipeline: Any) -> None:
             pass
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_child)
+    watch_uncaught()
+    watch_cells(lambda: _runs)
+    _watch_termination()
 
 
 def forget(pipeline: Any) -> None:
     _pipelines.discard(pipeline)
 
 
-def how_it_ended() -> tuple[str, str]:
-    """Status and message, from the exception that ended the main thread, if there was one."""
-    error = getattr(sys, "last_value", None)
-    if error is None:
-        return "finished", ""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "KeyboardInterrupt"
-    return "failed", f"{type(error).__name__}: {error}"
+def _watch_termination() -> None:
+    """SIGTERM, as Slurm and Kubernetes send it, where the job has no handler of its own."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return
+    owner = os.getpid()
+
+    def terminated(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        # A forked child is not the job.
+        if os.getpid() == owner:
+            for run in list(_runs):
+                run._end("interrupted", "SIGTERM", wait=False)
+            _drain_all(list(_pipelines))
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, terminated)
 
 
 def _before_threads_end() -> None:
@@ -61,18 +75,21 @@ def _at_exit() -> None:
 
 def _end_all(runs: List[Any], pipelines: List[Any]) -> None:
     try:
-        status, message = how_it_ended()
         for run in runs:
-            run._end(status, message, wait=False)
+            run._end(*run._outcome.now, wait=False)
         for run in runs:
             run._drain()
-        for pipeline in pipelines:
-            pipeline.drain()
-            pipeline.abandon()
+        _drain_all(pipelines)
     except KeyboardInterrupt:
         # A second Ctrl-C: the person has waited long enough.
         for pipeline in list(_pipelines):
             pipeline.abandon()
+
+
+def _drain_all(pipelines: List[Any]) -> None:
+    for pipeline in pipelines:
+        pipeline.drain()
+        pipeline.abandon()
 
 
 def _in_child() -> None:

@@ -22,6 +22,7 @@ from .run_secrets import RunSecrets
 from .sender import Sender
 from .snapshot_queue import SnapshotQueue
 from .spool import Spool
+from .undelivered import job_of, keep, list_jobs
 from .uploader import withdraw
 
 MIB = 1024 * 1024
@@ -29,6 +30,8 @@ MIB = 1024 * 1024
 FLUSH_S = 0.2
 FLUSH_AWAY_S = 1.0
 HEARTBEAT_S = 10.0
+# What ending threads are waited for before the rest is written to disk.
+STOPPING_S = 2.0
 # What the end of a job waits for a service that has not answered it yet.
 UNANSWERED_S = 2.0
 # Of the longest wait, for numbers and the end when snapshots have taken the rest of it.
@@ -43,6 +46,7 @@ class Settings:
     token: Optional[str] = None
     spool_folder: Optional[str] = None
     spool_bytes: int = 1024 * MIB
+    undelivered_folder: str = ""
     secret_folder: Optional[str] = None
     run_secret: Optional[str] = None
     drain_s: float = 10.0
@@ -56,6 +60,8 @@ class Pipeline:
         self._settings = settings
         self._cadence = cadence
         self._quiet = quiet
+        self._identity = identity
+        self._abandoned = False
         self.items: Deque[Item] = new_queue()
         self._losses = Losses()
         #: What the training thread left out; it goes into the queue, so that its gap comes in the order of steps.
@@ -64,7 +70,7 @@ class Pipeline:
         self._journal = Journal(self._spool)
         self._snapshots = SnapshotQueue(self._spool, settings.spool_bytes)
         self._encoder = Encoder(self.items, self._journal, self._snapshots, self._losses, quiet, identity.first_step)
-        secrets = RunSecrets(settings.secret_folder, settings.run_secret)
+        self._secrets = secrets = RunSecrets(settings.secret_folder, settings.run_secret)
         self._sender = Sender(settings.address, settings.token, identity, subject, self._journal, self._snapshots, quiet,
                               self, secrets)
         self._wake = threading.Event()
@@ -84,6 +90,11 @@ class Pipeline:
     @property
     def snapshots_wanted(self) -> bool:
         return self.wanted and self._encoder.snapshots_on
+
+    @property
+    def snapshots_waiting(self) -> int:
+        """On their way to a service that is there."""
+        return len(self._snapshots) if self._sender.connected else 0
 
     @property
     def attached(self) -> Optional[Attached]:
@@ -122,7 +133,7 @@ class Pipeline:
     def delivered(self) -> bool:
         """Every number that was handed over is durable, and so is the end."""
         left_out = self._losses.points + self.behind.points
-        return self._sender.done.is_set() and self._journal.pending == 0 and left_out == 0
+        return self.wanted and self._sender.done.is_set() and self._journal.pending == 0 and left_out == 0
 
     def _leave_snapshots(self, reason: str) -> None:
         gone = self._snapshots.clear()
@@ -130,12 +141,31 @@ class Pipeline:
         withdraw(self._journal, gone, reason)
 
     def abandon(self) -> None:
-        """Ends now; what is left is said and dropped."""
-        left = self._journal.pending + len(self.items)
-        if left and self.wanted:
-            self._quiet.warn("left", f"{left} records could not be delivered to {self._settings.address} before the end")
-        self.wanted = False
+        """Ends now; what is left is kept on disk for the next probe on this machine."""
+        self._abandoned = True
         self._sender.stop()
+        if self.wanted and self._journal.pending + len(self._snapshots) > 0:
+            self._keep_rest()
+        self.wanted = False
+        self._close()
+
+    def _keep_rest(self) -> None:
+        self._encoder_thread.join(STOPPING_S)
+        self._sender_thread.join(STOPPING_S)
+        left = self._journal.pending
+        try:
+            job = job_of(self._settings.address, self._identity, self._sender)
+            folder = keep(self._settings.undelivered_folder, job, self._journal, self._snapshots, self._settings.spool_bytes)
+        except Exception as error:
+            self._quiet.warn("left", f"{left} records could not be delivered to {self._settings.address} before the end, nor kept "
+                                     f"on disk ({type(error).__name__}: {error})")
+            return
+        self._quiet.warn("left", f"{left} records could not be delivered to {self._settings.address} before the end; they are kept in "
+                                 f"{folder} and are sent by the next job here that attaches, or by `python -m stagewatch sync`")
+
+    def _close(self) -> None:
+        self._spool.close()
+        lifecycle.forget(self)
 
     def status(self) -> dict[str, Any]:
         return {
@@ -154,11 +184,26 @@ class Pipeline:
 
     def on_attached(self, attached: Attached) -> None:
         self._encoder.names.limit = attached.metrics_per_run or self._encoder.names.limit
+        self._deliver_earlier()
         if attached.page_url and not self._settings.quiet:
             try:
                 print(f"stagewatch: watching this run at {attached.page_url}", file=sys.stderr, flush=True)
             except Exception:
                 pass
+
+    def _deliver_earlier(self) -> None:
+        """The service is there: what earlier jobs on this machine could not deliver goes to it now, beside this one."""
+        from .delivery import deliver_all
+
+        settings = self._settings
+        if not list_jobs(settings.undelivered_folder):
+            return
+        arguments = (settings.undelivered_folder, settings.address, settings.token, self._quiet, self._secrets)
+        try:
+            threading.Thread(target=deliver_all, args=arguments, name="stagewatch-sync", daemon=True).start()
+        except RuntimeError:
+            # The interpreter is ending: the next one then.
+            pass
 
     def on_control(self, control: Any) -> None:
         wish = control.WhichOneof("wish")
@@ -214,5 +259,6 @@ class Pipeline:
         try:
             self._sender.run()
         finally:
-            self._spool.close()
-            lifecycle.forget(self)
+            # Whoever abandons it has not done with what is spooled.
+            if not self._abandoned:
+                self._close()

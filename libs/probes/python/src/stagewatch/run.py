@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
@@ -12,6 +13,7 @@ from .cadence import Cadence
 from .clock import StepClock
 from .handover import Handover, on_device
 from .identity import Attached
+from .outcome import Outcome, released_by_error, status_of
 from .pipeline import Pipeline
 from .quiet import Quiet
 from .taker import Parameters, Taker
@@ -33,6 +35,8 @@ class Run:
         self._taker = Taker(self._handover, cadence, memory_bytes, on_snapshot)
         self._on = True
         self._ended = False
+        self._outcome = Outcome(clock)
+        self._looked = False
         self._delivered = False
         self._first_step = clock.updates
         self._optimizer: Callable[[], Any] = _nothing
@@ -56,6 +60,8 @@ class Run:
         if not self._on:
             return
         try:
+            if not self._looked:
+                self._look()
             step = self._clock.report()
             if step is None:
                 return
@@ -90,12 +96,17 @@ class Run:
         except Exception as error:
             self._quiet.trouble("run.learning_rate", error)
 
-    def finish(self, status: str = "finished", message: str = "") -> bool:
+    def finish(self, status: Optional[str] = None, message: str = "") -> bool:
         """Ends the run: a last snapshot, then waits, within bounds, until everything is durable.
 
-        Returns True when everything that was handed over is durable at the service.
+        Called while an error is being handled, in `except` or `finally`, it ends the run as failed, in the error's words.
+        Returns True when every number that was handed over is durable at the service, and so is the end.
         """
         try:
+            if status is None:
+                error = sys.exc_info()[1]
+                handled = status_of(error) if error is not None and not isinstance(error, StopIteration) else ("finished", "")
+                status, message = handled[0], message or handled[1]
             self._end(status, message, wait=True)
         except Exception as error:
             self._quiet.trouble("run.finish", error)
@@ -105,12 +116,7 @@ class Run:
         return self
 
     def __exit__(self, kind: Any, error: Any, _trace: Any) -> None:
-        if error is None:
-            self.finish()
-        elif isinstance(error, KeyboardInterrupt):
-            self.finish("interrupted", "KeyboardInterrupt")
-        else:
-            self.finish("failed", f"{type(error).__name__}: {error}")
+        self.finish(*(("finished", "") if error is None else status_of(error)))
 
     # What it knows.
 
@@ -155,6 +161,8 @@ class Run:
         if not self._on:
             return
         try:
+            if not self._looked:
+                self._look()
             self._taker.release()
             step = self._clock.update()
             reason = self._cadence.due(step)
@@ -169,6 +177,10 @@ class Run:
                 self._taker.model(step, self._rate, reason, reported=self._clock.reported >= step)
         except Exception as error:
             self._quiet.trouble("the optimizer's hook", error)
+
+    def _look(self) -> None:
+        self._looked = True
+        self._outcome.look()
 
     def _new_rate(self, step: int, value: float) -> None:
         if value != self._rate:
@@ -201,7 +213,7 @@ class Run:
     def _drain(self) -> None:
         pipeline = self._pipeline
         try:
-            self._delivered = pipeline.drain() and pipeline.wanted
+            self._delivered = pipeline.drain()
         finally:
             pipeline.abandon()
             lifecycle.forget(pipeline)
@@ -211,7 +223,15 @@ def watch_run(run: Run) -> None:
     """Ends the run with the process, or when nobody holds it any more."""
     pipeline = run._pipeline
     lifecycle.watch(run, pipeline)
-    weakref.finalize(run, pipeline.end_quietly, "finished", "the run was released").atexit = False
+    run._outcome.look()
+    weakref.finalize(run, _released, pipeline, run._outcome).atexit = False
+
+
+def _released(pipeline: Pipeline, outcome: Outcome) -> None:
+    status, message = outcome.now
+    if status == "finished" and released_by_error():
+        status, message = "failed", "an error that the program caught (its text is known from Python 3.12 on)"
+    pipeline.end_quietly(status, message or "the run was released")
 
 
 def _nothing() -> None:

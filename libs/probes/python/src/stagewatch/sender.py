@@ -7,8 +7,7 @@ import threading
 import time
 from typing import Any, Optional
 
-import grpc
-
+from ._grpc import grpc
 from .attachment import Attachment
 from .errors import FATAL, Refused, Weather, classify
 from .events import SenderEvents
@@ -44,7 +43,10 @@ class Sender:
         self._address = address
         self._token = token
         self._identity = identity
-        self._subject = subject
+        #: Until the service has it.
+        self.subject = subject
+        #: What the service knows of the network.
+        self.described: Any = None
         self._journal = journal
         self._snapshots = snapshots
         self.uploader = Uploader(snapshots, journal, quiet)
@@ -135,22 +137,23 @@ class Sender:
 
     def _describe(self, client: IngestClient) -> None:
         """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars."""
-        if self._subject is None:
+        if self.subject is None:
             return
         try:
             for _ in range(TRIES):
-                missing = self._ask_description(client, self._subject)
+                missing = self._ask_description(client, self.subject)
                 if not missing:
-                    self._subject = None
+                    self.described = self.subject.description()
+                    self.subject = None
                     return
-                artifacts = self._subject.artifacts()
+                artifacts = self.subject.artifacts()
                 for digest in missing:
                     self._upload(client, BLOB_KIND_ARTIFACT, digest, memoryview(artifacts[digest]))
             raise Weather("the service keeps asking for the same artifacts")
         except Refused as refused:
             if refused.refusal.code in FATAL:
                 raise
-            self._subject = None
+            self.subject = None
             self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
             self._events.on_unmeasured()
 

@@ -54,7 +54,7 @@ class SnapshotQueue:
         with self.changed:
             self._queued.append(queued)
             gone: List[QueuedSnapshot] = []
-            while len(self._queued) > MOST_QUEUED or (item.pool.crowded and not self._spooled(queued)):
+            while len(self._queued) > MOST_QUEUED or (_is_crowded(item) and not self._spooled(queued)):
                 victim = self._least_missed()
                 if victim is None:
                     break
@@ -129,6 +129,10 @@ class SnapshotQueue:
             self._spooled_bytes -= queued.held.length
             self._spool.drop(queued.held)
             queued.held = None
+
+
+def _is_crowded(item: SnapshotItem) -> bool:
+    return item.pool is not None and item.pool.crowded
 
 
 def least_missed(steps: Sequence[int], kept: Sequence[bool]) -> Optional[int]:

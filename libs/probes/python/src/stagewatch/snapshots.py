@@ -60,13 +60,13 @@ class SnapshotItem:
 
     __slots__ = ("step", "learning_rate", "reason", "layout", "buffer", "pool", "time_ms")
 
-    def __init__(self, step: int, learning_rate: float, reason: str, layout: Layout, buffer: Buffer, pool: BufferPool,
-                 time_ms: int) -> None:
+    def __init__(self, step: int, learning_rate: float, reason: str, layout: Layout, buffer: Optional[Buffer],
+                 pool: Optional[BufferPool], time_ms: int) -> None:
         self.step = step
         self.learning_rate = learning_rate
         self.reason = reason
         self.layout = layout
-        self.buffer: Optional[Buffer] = buffer
+        self.buffer = buffer
         self.pool = pool
         self.time_ms = time_ms
 
@@ -78,7 +78,7 @@ class SnapshotItem:
     def release(self) -> None:
         """Gives the memory back for the next snapshot."""
         buffer, self.buffer = self.buffer, None
-        if buffer is not None:
+        if buffer is not None and self.pool is not None:
             self.pool.give_back(buffer)
 
 

@@ -6,8 +6,7 @@ import queue
 import threading
 from typing import Any, Callable, Optional
 
-import grpc
-
+from ._grpc import grpc
 from .errors import Weather, classify
 from .journal import Journal
 from .wire import IngestClient, StreamHello, StreamRecordsRequest

@@ -6,6 +6,7 @@ import time
 from typing import Any, Callable, Mapping, Optional, Union
 
 from .cadence import Cadence
+from .ceiling import Ceiling
 from .handover import Handover
 from .snapshots import ArrayParameters, Buffer, SnapshotItem
 
@@ -19,6 +20,7 @@ class Taker:
                  on_snapshot: Optional[Callable[[int], None]]) -> None:
         self._handover = handover
         self._cadence = cadence
+        self._ceiling = Ceiling()
         self._memory_bytes = memory_bytes
         self._on_snapshot = on_snapshot
         self._pending: Optional[SnapshotItem] = None
@@ -31,9 +33,11 @@ class Taker:
         """Copies the model that is trained, right before its update."""
         if self.source is None or not self._handover.pipeline.snapshots_wanted:
             return
+        if reason != "last" and not self._may_take():
+            return
         if self._on_snapshot is not None and reason != "last":
             self._on_snapshot(step)
-        item = self._item(step, rate, reason, self.source.copy())
+        item = self._item(step, rate, reason, self._copied(self.source.copy))
         if item is None:
             return
         if reported:
@@ -45,16 +49,27 @@ class Taker:
     def arrays(self, step: int, rate: float, parameters: Parameters) -> None:
         """Copies what a hand-written loop passes, when it is due."""
         reason = self._cadence.due(step)
-        if not reason or not self._handover.pipeline.snapshots_wanted:
+        if not reason or not self._handover.pipeline.snapshots_wanted or not self._may_take():
             return
         if self._on_snapshot is not None:
             self._on_snapshot(step)
         values = parameters() if callable(parameters) else parameters
         if self.source is None:
             self.source = ArrayParameters(values, self._memory_bytes)
-        item = self._item(step, rate, reason, self.source.copy(values))
+        source = self.source
+        item = self._item(step, rate, reason, self._copied(lambda: source.copy(values)))
         if item is not None:
             self._handover.snapshot(item)
+
+    def _may_take(self) -> bool:
+        """A step that is passed over stays due: the next one is looked at again. How often the owner wants them, he knows."""
+        return self._cadence.fixed or self._ceiling.allows(self._handover.pipeline.snapshots_waiting)
+
+    def _copied(self, copy: Callable[[], Optional[Buffer]]) -> Optional[Buffer]:
+        began = time.perf_counter()
+        buffer = copy()
+        self._ceiling.spent(time.perf_counter() - began, 0 if buffer is None else self.source.layout.total_bytes)
+        return buffer
 
     def release(self) -> None:
         """The pending snapshot's loss is in the queue, or will never come."""

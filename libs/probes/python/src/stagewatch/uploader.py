@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Callable, Optional
 
-import grpc
-
+from ._grpc import grpc
 from .errors import FATAL, Refused, Weather
 from .journal import Journal
 from .quiet import Quiet

@@ -6,8 +6,7 @@ import queue
 import zlib
 from typing import Any, Iterator, List, Optional
 
-import grpc
-
+from ._grpc import grpc
 from .errors import Weather, classify
 from .wire import IngestClient, UploadBlobRequest, chunk_request
 

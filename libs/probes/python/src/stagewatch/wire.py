@@ -10,7 +10,7 @@ import pkgutil
 import struct
 from typing import Any, Iterator, List, Optional, Tuple
 
-import grpc
+from ._grpc import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _PACKAGE = "stagewatch.v1"
