@@ -88,6 +88,8 @@ describe('analyzer', () => {
       fromStep: 0,
       everySteps: 1,
       factor: 1,
+      untilStep: 10,
+      forMs: 600_000,
     });
     await analyzer!.close();
     // Of the blobs only the newest snapshot is left: a run that has ended needs no start for a next measurement.

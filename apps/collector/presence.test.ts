@@ -53,3 +53,18 @@ it('presence - goes on after a restart, without saying anything twice', async ()
   await new Talk(service.client(), lost).until((answers) => answers.length > 0);
   expect(await until(lost, 'lost.1.0.2')).toEqual(['attach.1.0', 'lost.1.0.1', 'returned.1.0.1', 'lost.1.0.2']);
 });
+
+it('presence - a job that ended before the snapshots that it announced is waited for until they have come', async () => {
+  service = await startCollector({ environment });
+  const run = await attach(service.client());
+  const talk = new Talk(service.client(), run);
+  talk.send({ sequence: 1, step: 1, taken: { reason: 'cadence' } }).send({ sequence: 2, step: 1, taken: { reason: 'last' } });
+  await talk.send({ sequence: 3, step: 1, end: { status: 'finished' } }).untilAcknowledged(3);
+  expect(await until(run, 'lost.1.0.1')).toEqual(['attach.1.0', '1.0.1', '1.0.2', '1.0.3', 'lost.1.0.1']);
+  const whole = await attach(service.client());
+  const other = new Talk(service.client(), whole);
+  other.send({ sequence: 1, step: 1, taken: { reason: 'cadence' } }).send({ sequence: 2, step: 1, end: { status: 'finished' } });
+  await other.send({ sequence: 3, step: 1, gap: { snapshots: 1, reason: 'end', taken: [1] } }).untilAcknowledged(3);
+  await wait(500);
+  expect(await said(whole)).toEqual(['attach.1.0', '1.0.1', '1.0.2', '1.0.3']);
+});

@@ -6,6 +6,7 @@ import { runFacts } from './facts.js';
 import type { RunMemory } from './memory.js';
 import { findingBodies, quiet, type Cause, type Outcome } from './outcome.js';
 import type { Completed, Point } from './pending-steps.js';
+import { newWish, wishBody } from './standing-wish.js';
 
 /** Steps for one lane of detectors. */
 function feed(memory: RunMemory, inputs: readonly StepReadings[], needs: Needs): { judge: JudgeState; findings: Finding[] } {
@@ -37,8 +38,8 @@ export function feedComplete(memory: RunMemory, { pending, complete }: Completed
   const step = complete.at(-1)?.step;
   const wish = step === undefined ? undefined : wishCadence(taggerStateOf(judge), step);
   if (step === undefined || wish === undefined) return outcome;
-  if (memory.wish?.everySteps === wish.everySteps && memory.wish.factor === wish.factor) return outcome;
-  return { ...outcome, memory: { ...next, wish }, control: [{ kind: 'cadence', fromStep: step, ...wish }] };
+  const said = newWish(memory.wish, wish, step, cause.timeMs);
+  return said === undefined ? outcome : { ...outcome, memory: { ...next, wish: said }, control: [wishBody(said, step)] };
 }
 
 export function feedEvents(memory: RunMemory, events: readonly RunEvent[], cause: Cause, already = 0): Outcome {

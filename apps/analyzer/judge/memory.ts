@@ -1,9 +1,9 @@
-import type { CadenceWish } from '#detectors/cadence.js';
 import type { JudgeState } from '#detectors/judge.js';
 import type { RunRow } from '#store/rows.js';
 import type { AttachRunRequest, ModelDescription } from '#wire/generated/messages.js';
 import { nothingOutstanding, type AwaitedSnapshot, type Outstanding } from './outstanding.js';
 import { noPendingSteps, type PendingSteps } from './pending-steps.js';
+import type { StandingWish } from './standing-wish.js';
 
 /**
  * What the judge remembers of a run: plain JSON, committed together with the position in the log, and a function of the
@@ -29,7 +29,7 @@ export interface RunMemory {
   /** Snapshots have been left out since nothing was outstanding, and that has been said. */
   readonly leavingOut: boolean;
   readonly judge: JudgeState;
-  readonly wish: CadenceWish | null;
+  readonly wish: StandingWish | null;
   /** What the next measurement starts from. */
   readonly tracker: TrackerRef | null;
   readonly newestSnapshot: SnapshotRef | null;

@@ -14,7 +14,7 @@ it('CadenceBrake - asks for fewer snapshots while they wait too long, and for th
   let nowMs = 100_000;
   const brake = new CadenceBrake({ publish } as unknown as Bus, createLogger({ level: 'silent' }), () => nowMs);
   const measured = (step: number, ageMs: number): void => {
-    const memory = { step: 50, wish: { everySteps: 1, factor: 1.05 } } as RunMemory;
+    const memory = { step: 50, wish: { everySteps: 1, factor: 1.05, fromStep: 40, untilStep: 180, sinceMs: 0 } } as RunMemory;
     brake.measured({ run: 'r', position: step, timeMs: nowMs - ageMs }, step, memory);
   };
   measured(1, 0);
@@ -26,8 +26,8 @@ it('CadenceBrake - asks for fewer snapshots while they wait too long, and for th
   measured(16, 100);
   measured(19, 100);
   expect(asked).toEqual([
-    { kind: 'cadence', fromStep: 50, everySteps: 6, factor: 1.1 },
-    { kind: 'cadence', fromStep: 50, everySteps: 12, factor: 1.1 },
-    { kind: 'cadence', fromStep: 50, everySteps: 1, factor: 1.05 },
+    { kind: 'cadence', fromStep: 50, everySteps: 6, factor: 1.1, untilStep: 650, forMs: 60_000 },
+    { kind: 'cadence', fromStep: 50, everySteps: 12, factor: 1.1, untilStep: 1250, forMs: 60_000 },
+    { kind: 'cadence', fromStep: 50, everySteps: 1, factor: 1.05, untilStep: 180, forMs: 600_000 },
   ]);
 });

@@ -3,11 +3,14 @@ import { encodeJson, type ControlBody } from '#bus/messages.js';
 import type { Logger } from '#runtime/logging.js';
 import type { RunMemory } from '../judge/memory.js';
 import type { Cause } from '../judge/outcome.js';
+import { wishBody } from '../judge/standing-wish.js';
 
 /** A snapshot that waited longer than this for its measurement says that they come too fast. */
 const lateMs = 20_000;
 const caughtUpMs = 2_000;
 const pauseMs = 10_000;
+/** Snapshots for which it is asked for fewer; then the probe goes by its own schedule, which is sparse. */
+const brakedFor = 100;
 
 interface Braked {
   readonly everySteps: number;
@@ -37,10 +40,11 @@ export class CadenceBrake {
     if (ageMs > lateMs && (known === undefined || this.now() - known.askedMs > pauseMs)) {
       const everySteps = Math.max(2 * spacing, 2 * (known?.everySteps ?? 1));
       this.braked.set(run, { everySteps, askedMs: this.now() });
-      this.ask(cause, { kind: 'cadence', fromStep: memory.step, everySteps, factor: 1.1 });
+      const untilStep = memory.step + brakedFor * everySteps;
+      this.ask(cause, { kind: 'cadence', fromStep: memory.step, everySteps, factor: 1.1, untilStep, forMs: 6 * pauseMs });
     } else if (ageMs < caughtUpMs && known !== undefined) {
       this.braked.delete(run);
-      if (memory.wish !== null) this.ask(cause, { kind: 'cadence', fromStep: memory.step, ...memory.wish });
+      if (memory.wish !== null) this.ask(cause, wishBody(memory.wish, memory.step));
     }
   }
 

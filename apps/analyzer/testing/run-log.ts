@@ -10,6 +10,7 @@ type RecordInput = NonNullable<EnvelopeInput['record']>;
 export class RunLog {
   readonly messages: OutgoingMessage[] = [];
   private readonly sequences = new Map<string, number>();
+  private readonly announced = new Map<string, number>();
   constructor(
     readonly run: string,
     private readonly blobs: Blobs,
@@ -64,9 +65,9 @@ export class RunLog {
     loss: number,
     learningRate = 0.4,
     attempt = 1,
-    said: { readonly reason?: string; readonly tensorBytes?: number } = {},
+    said: { readonly reason?: string; readonly tensorBytes?: number; readonly recordStep?: number } = {},
   ): Promise<this> {
-    const { reason = 'cadence', tensorBytes = 8 } = said;
+    const { reason = 'cadence', tensorBytes = 8, recordStep = step } = said;
     const bytes = Buffer.alloc(8);
     bytes.writeFloatLE(sharpness, 0);
     bytes.writeFloatLE(loss, 4);
@@ -75,14 +76,29 @@ export class RunLog {
     await upload.write(0, bytes);
     await upload.commit(crc32(bytes));
     await upload.close();
-    return this.record(step, attempt, 0, {
+    const taken = this.announced.get(`${attempt}.${step}`) ?? 0;
+    return this.record(recordStep, attempt, 0, {
       snapshot: {
+        ...(taken > 0 && { taken, step }),
         blob,
         tensors: [{ name: 'w', dtype: 'float32', shape: [2], offset: 0, bytes: tensorBytes }],
         learningRate,
         reason,
       },
     });
+  }
+
+  /** A snapshot of this step comes later. */
+  announce(step: number, learningRate = 0.4, attempt = 1): this {
+    this.record(step, attempt, 0, { taken: { learningRate, reason: 'cadence' } });
+    this.announced.set(`${attempt}.${step}`, this.sequences.get(`${attempt}.0`)!);
+    return this;
+  }
+
+  /** Snapshots that were announced will not come. */
+  withdraw(recordStep: number, steps: readonly number[], attempt = 1): this {
+    const taken = steps.map((step) => this.announced.get(`${attempt}.${step}`)!);
+    return this.record(recordStep, attempt, 0, { gap: { snapshots: steps.length, reason: 'end', taken } });
   }
 
   gap(step: number, points: number): this {
