@@ -43,3 +43,16 @@ it('cadence - a fixed one heeds no wish', () => {
   // Step 23 was not offered; the next ones are in their places again.
   expect(taken(cadence, 24, 35)).toEqual([24, 28, 33]);
 });
+
+it('cadence - a wish ends at its step and after its time, and one that comes too late never begins', () => {
+  let nowMs = 0;
+  const cadence = new Cadence(0, undefined, () => nowMs);
+  taken(cadence, 0, 300);
+  cadence.change({ fromStep: 0, everySteps: 1, factor: 1, untilStep: 10 });
+  expect(taken(cadence, 301, 330)).toHaveLength(1);
+  cadence.change({ fromStep: 0, everySteps: 1, factor: 1, untilStep: 340, forMs: 60_000 });
+  expect(taken(cadence, 331, 400)).toEqual([331, 332, 333, 334, 335, 336, 337, 338, 339, 340, 375]);
+  cadence.change({ fromStep: 0, everySteps: 1, factor: 1, forMs: 60_000 });
+  nowMs = 60_001;
+  expect(taken(cadence, 401, 460)).toEqual([413, 455]);
+});

@@ -21,6 +21,11 @@ export function snapshotRecord(item: SnapshotItem, blob: string): RecordItem {
   return recordItem({ step, snapshot: { blob, tensors: [...layout], learningRate, reason } });
 }
 
+/** In the place of a snapshot: it will not come. */
+export function leftOutRecord({ step }: SnapshotItem, reason: string): RecordItem {
+  return recordItem({ step, gap: { snapshots: 1, reason, firstStep: step, lastStep: step } });
+}
+
 /** Adds up what had to be left out, until there is room to say it. */
 export class GapTally {
   private gap: Gap | undefined;

@@ -10,7 +10,7 @@ import { ItemQueue } from './item-queue.js';
 import type { Item, SnapshotItem } from './item.js';
 import { describeModel } from './describe-model.js';
 import type { FromSender, SenderOptions, ToSender } from './messages.js';
-import { GapTally, recordItem, snapshotRecord } from './records.js';
+import { GapTally, leftOutRecord, recordItem, snapshotRecord } from './records.js';
 import { uploadBlob } from './upload.js';
 import { Window } from './window.js';
 
@@ -54,6 +54,8 @@ export class Sender {
   private snapshots = 0;
   private off = false;
   private ending = false;
+  /** From then on numbers and the end go before snapshots, which are left out. */
+  private hurryMs = Number.POSITIVE_INFINITY;
   private refusals = { sequence: 0, count: 0 };
   private pushed = 0;
   private wake = (): void => undefined;
@@ -120,6 +122,7 @@ export class Sender {
   private async end(drainMs: number): Promise<void> {
     this.ending = true;
     const deadline = Date.now() + (this.off ? 0 : drainMs);
+    this.hurryMs = deadline - drainMs / 2;
     while (!this.drained() && Date.now() < deadline && !this.off) await wait(5);
     const undelivered = this.window.length + this.queue.length + (this.current === undefined ? 0 : 1);
     this.stopping.abort();
@@ -272,7 +275,8 @@ export class Sender {
       if (this.current.kind === 'snapshot') {
         // What came before it goes first; the upload takes its time.
         if (moved) return true;
-        await this.upload(client, this.current);
+        if (Date.now() < this.hurryMs) await this.upload(client, this.current);
+        else this.window.add(leftOutRecord(this.current, 'end'));
       } else this.window.add(this.current);
       this.current = undefined;
       moved = true;
