@@ -1,3 +1,5 @@
+import type { FramedReadings } from './frame.js';
+
 /** What a detector sees and says. Pure data: no clock, no random numbers, no I/O. */
 
 /** Constants of the run that judgements depend on. */
@@ -68,7 +70,7 @@ export interface Detector<State> {
   readonly needs: Needs;
   readonly initial: (facts: RunFacts) => State;
   /** Never changes `state`; answers the next one. */
-  readonly onReadings?: (state: State, input: StepReadings, facts: RunFacts) => Step<State>;
+  readonly onReadings?: (state: State, input: FramedReadings, facts: RunFacts) => Step<State>;
   readonly onEvent?: (state: State, event: RunEvent, facts: RunFacts) => Step<State>;
 }
 

@@ -1,5 +1,6 @@
 import { toJsonNumber } from '#math/json-number.js';
-import type { Detector, Finding, RunEvent, Step, StepReadings } from './detector.js';
+import type { Detector, Finding, RunEvent, Step } from './detector.js';
+import type { FramedReadings } from './frame.js';
 import { rules } from './stage/rules.js';
 import { number } from './text.js';
 
@@ -28,7 +29,7 @@ export const divergence: Detector<DivergenceState> = {
 /** What the state of the training itself shows; other numbers that a job logs may be NaN for reasons of their own. */
 const watched = /^(loss|gradient|sharpness|weight|update)\./;
 
-function onReadings(state: DivergenceState, { step, readings }: StepReadings): Step<DivergenceState> {
+function onReadings(state: DivergenceState, { step, readings }: FramedReadings): Step<DivergenceState> {
   const first: Record<string, number> = { ...state.first };
   const bad = new Set(state.bad);
   const begun: { readonly name: string; readonly value: number; readonly mode: 'non_finite' | 'exploding' }[] = [];

@@ -56,6 +56,36 @@ describe('edge_crossed', () => {
   });
 });
 
+describe('what is carried forward', () => {
+  it('a threshold follows the rate and the momentum that were said last', () => {
+    const crossed = (changes: Record<string, number>): number =>
+      judgeAll([at(0, { 'loss.train': 1, lr: 0.1 }), at(1, changes), at(2, { 'loss.train': 1, sharpness: 21 })]).findings.filter(
+        ({ kind }) => kind === 'edge_crossed',
+      ).length;
+    expect(crossed({})).toBe(1);
+    expect(crossed({ lr: 0.05 })).toBe(0);
+    expect(crossed({ momentum: 0.9 })).toBe(0);
+  });
+
+  it('a threshold that was measured at another rate is not compared with', () => {
+    const { findings } = judgeAll([
+      at(0, { 'loss.train': 1, lr: 0.1, sharpness: 10, 'sharpness.threshold': 20 }),
+      at(5, { lr: 0.05 }),
+      at(6, { 'loss.train': 1, sharpness: 21 }),
+    ]);
+    expect(findings.filter(({ kind }) => kind === 'edge_crossed')).toEqual([]);
+  });
+
+  it('nothing of an attempt holds in the next one', () => {
+    const { findings } = judgeAll([
+      at(0, { 'loss.train': 1, lr: 0.1 }),
+      { kind: 'resumed', step: 0, attempt: 2 },
+      at(1, { 'loss.train': 1, sharpness: 21 }),
+    ]);
+    expect(findings.map(({ kind }) => kind)).toEqual(['resumed']);
+  });
+});
+
 describe('run state', () => {
   it('tells loss, return, resumption and gaps', () => {
     const { findings } = judgeAll([

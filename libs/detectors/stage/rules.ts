@@ -43,6 +43,8 @@ export const rules = {
   /** Batch sharpness: weight of a new value, and the share of 2/η at which mini-batch training sits. */
   batchWeight: 0.2,
   batchEdge: 0.85,
+  /** One that is older than this part of the training so far says nothing of now. */
+  batchAge: 0.5,
   /** The early phase was a reduction when S fell below this part of its start. */
   reduction: 0.9,
 } as const;

@@ -1,4 +1,5 @@
-import type { Detector, Finding, RunEvent, RunFacts, Step, StepReadings } from '../detector.js';
+import type { Detector, Finding, RunEvent, RunFacts, Step } from '../detector.js';
+import type { FramedReadings } from '../frame.js';
 import { earlyLabel, earlyPhaseFinding, noteEarlyLoss, noteEarlySharpness } from './early-phase.js';
 import { followLearningRate, forgetWindows, restartClock } from './learning-rate.js';
 import { observe, type Measured, type Observation } from './observation.js';
@@ -22,7 +23,7 @@ export const stageTagger: Detector<TaggerState> = {
   onEvent,
 };
 
-function onReadings(state: TaggerState, input: StepReadings, facts: RunFacts): Step<TaggerState> {
+function onReadings(state: TaggerState, input: FramedReadings, facts: RunFacts): Step<TaggerState> {
   const draft = copyTaggerState(state);
   const observation = observe(draft, input, facts);
   if (observation === undefined) return { state, findings: [] };
@@ -35,9 +36,10 @@ function onReadings(state: TaggerState, input: StepReadings, facts: RunFacts): S
 /** One observation: divergence, then the learning rate, then the measurement. */
 function advance(draft: TaggerState, { step, loss, learningRate, measured }: Observation, facts: RunFacts): Move[] {
   const first = (draft.firstLosses[loss.source] ??= loss.value);
-  if (!Number.isFinite(loss.value) || loss.value > rules.divergedFactor * Math.max(1, first)) return diverge(draft, step);
+  if (!Number.isFinite(loss.value) || loss.value > rules.divergedFactor * Math.max(1, first)) {
+    return loss.isNew ? diverge(draft, step) : [];
+  }
   if (draft.stage === 'diverged') return [];
-  draft.lastLoss = loss;
 
   const moves = [followLearningRate(draft, learningRate, step)];
   noteEarlyLoss(draft, loss.value, first, step);

@@ -19,10 +19,10 @@ export interface TaggerState {
   stageStep: number;
   /** The first loss of each source: losses are only compared within their source. */
   firstLosses: Partial<Record<LossSource, number>>;
-  lastLoss: { readonly source: LossSource; readonly value: number } | null;
   firstSharpness: number | null;
   /** r there. */
   firstRatio: number | null;
+  /** Where it was looked at last. */
   learningRate: number | null;
   /** Observations in a row at which the learning rate did not change. */
   constantRates: number;
@@ -60,7 +60,6 @@ export function initialTaggerState(): TaggerState {
     detail: '',
     stageStep: 0,
     firstLosses: {},
-    lastLoss: null,
     firstSharpness: null,
     firstRatio: null,
     learningRate: null,
