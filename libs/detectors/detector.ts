@@ -6,7 +6,8 @@ import type { FramedReadings } from './frame.js';
 export interface RunFacts {
   readonly loss: 'mse' | 'cross-entropy' | 'binary-cross-entropy' | 'huber' | 'smooth-l1' | 'output' | 'unknown';
   readonly optimizer: OptimizerFacts;
-  readonly batch: 'full' | number;
+  /** Of which examples an update is made. What is not known is taken for a mini-batch: its numbers may be noisy. */
+  readonly batch: 'full' | number | 'unknown';
 }
 
 export interface OptimizerFacts {

@@ -2,6 +2,10 @@
 export const rules = {
   /** The early phase: its steps, and the measurements that a settled window needs. */
   earlySteps: 10,
+  /** The start itself: a job may count its steps from 1. */
+  startSteps: 1,
+  /** A batch's loss rose when it did by so many standard errors. */
+  earlyErrors: 3,
   settleMeasurements: 5,
   settleRange: 0.1,
   settleNoise: 5,
@@ -35,6 +39,9 @@ export const rules = {
   rateHold: 5,
   /** Diverged: L > factor · max(1, L₀). */
   divergedFactor: 1e5,
+  /** Recovered from it: so many losses in a row at L ≤ factor · max(1, L₀). */
+  healthyFactor: 10,
+  healthyCount: 20,
   /** Windows. */
   noiseWindow: 12,
   noiseLeast: 6,
