@@ -257,3 +257,23 @@ describe('cadence', () => {
     }
   });
 });
+
+describe('a resumption', () => {
+  it('compares nothing with what was measured before, and tells no stage before its tenth step', () => {
+    const crossEntropy: RunFacts = { ...facts, loss: 'cross-entropy' };
+    const sharpening = (step: number) => at(step, { 'loss.train': 1, lr: 0.01, sharpness: 5 * 1.01 ** Math.min(step, 60) });
+    const lower = (step: number) => at(step, { 'loss.train': 1, lr: 0.01, sharpness: 6 + 0.001 * step });
+    const { findings } = judgeAll(
+      [
+        ...Array.from({ length: 80 }, (_, step) => sharpening(step)),
+        { kind: 'resumed', step: 80, attempt: 2 },
+        ...Array.from({ length: 40 }, (_, i) => lower(80 + i)),
+      ],
+      crossEntropy,
+    );
+    const stages = findings.filter(({ kind }) => kind === 'stage').map(({ step, to }) => [step, to] as const);
+    expect(stages.filter(([step]) => step < 80).at(-1)?.[1]).toBe('sharpening');
+    expect(stages.map(([, to]) => to)).not.toContain('late_decline');
+    expect(stages.filter(([step]) => step >= 80 && step < 90)).toEqual([]);
+  });
+});

@@ -35,6 +35,8 @@ export function forgetWindows(draft: TaggerState, step: number): void {
   draft.windowStep = step;
   draft.lowest = null;
   draft.highest = null;
+  draft.fallStep = null;
+  draft.riseStep = null;
   draft.raw = [];
   draft.filtered = [];
   draft.ratios = [];

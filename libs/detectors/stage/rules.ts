@@ -19,6 +19,8 @@ export const rules = {
   riseNoise: 4,
   /** A fall of x that ends sharpening. */
   fall: 0.22,
+  /** In mini-batch training a decline, or the end of one, lasts for such a part of the steps so far. */
+  swingShare: 0.2,
   confirmations: 2,
   /** At the edge: r ≥ `edgeIn` in `edgeInCount` of the last `edgeInWindow` measurements. */
   edgeIn: 0.95,

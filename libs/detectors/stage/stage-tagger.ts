@@ -65,7 +65,7 @@ function measurement(
   const began = draft.stage === 'unknown' ? moveTo(draft, 'transient', '', step, draft.clockStep) : undefined;
   noteEarlySharpness(draft, measured, input);
   const wasTransient = draft.stage === 'transient';
-  const move = nextMove(draft, lookAt(draft, measured, step), loss, facts);
+  const move = nextMove(draft, lookAt(draft, measured, step, facts), loss, facts);
   if (wasTransient && move !== undefined) draft.early ??= earlyLabel(draft, facts);
   return [began, move];
 }
@@ -103,6 +103,7 @@ function onEvent(state: TaggerState, event: RunEvent): Step<TaggerState> {
   const again = newTraining || state.stage === 'diverged' || event.step < state.stageStep;
   if (!again) {
     forgetWindows(draft, event.step);
+    draft.holds = { up: 0, down: 0, out: 0 };
     return { state: draft, findings: [] };
   }
   const next = newTraining ? initialTaggerState() : draft;

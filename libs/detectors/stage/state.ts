@@ -48,6 +48,10 @@ export interface TaggerState {
   ratios: number[];
   lowest: Mark | null;
   highest: Mark | null;
+  /** Since when the level has been below it by more than noise. */
+  fallStep: number | null;
+  /** Since when it has been above the lowest one by more than noise, in a decline. */
+  riseStep: number | null;
   /** While sharpening: the last value that counted as a gain, and the measurements since. */
   gain: Mark | null;
   measurementsSinceGain: number;
@@ -63,6 +67,8 @@ export interface TaggerState {
   healthy: number;
   /** Where the windows were emptied. */
   windowStep: number;
+  /** A decline that comes before any sharpening is not a late one. */
+  hasSharpened: boolean;
   reachedEdge: boolean;
   /** Moving average of the batch sharpness, for mini-batch training. */
   batchSharpness: number | null;
@@ -86,6 +92,8 @@ export function initialTaggerState(): TaggerState {
     ratios: [],
     lowest: null,
     highest: null,
+    fallStep: null,
+    riseStep: null,
     gain: null,
     measurementsSinceGain: 0,
     holds: { up: 0, down: 0, out: 0 },
@@ -95,6 +103,7 @@ export function initialTaggerState(): TaggerState {
     early: null,
     healthy: 0,
     windowStep: 0,
+    hasSharpened: false,
     reachedEdge: false,
     batchSharpness: null,
   };
