@@ -8,6 +8,8 @@ export interface RunFacts {
   readonly optimizer: OptimizerFacts;
   /** Of which examples an update is made. What is not known is taken for a mini-batch: its numbers may be noisy. */
   readonly batch: 'full' | number | 'unknown';
+  /** Of the training set, where it is known. */
+  readonly trainingExamples?: number;
 }
 
 export interface OptimizerFacts {
@@ -31,7 +33,7 @@ export interface StepReadings {
 
 /** What happened to the run itself, in the order of the log. */
 export type RunEvent =
-  | { readonly kind: 'lost'; readonly step: number; readonly silentMs: number }
+  | { readonly kind: 'lost'; readonly step: number; readonly silentMs: number; readonly lastHeardMs: number }
   | { readonly kind: 'returned'; readonly step: number; readonly silentMs: number }
   | { readonly kind: 'resumed'; readonly step: number; readonly attempt: number }
   | {
@@ -42,7 +44,7 @@ export type RunEvent =
       readonly records: number;
       readonly reason: string;
     }
-  | { readonly kind: 'ended'; readonly step: number; readonly status: string };
+  | { readonly kind: 'ended'; readonly step: number; readonly status: string; readonly message: string };
 
 export type Severity = 'info' | 'warning' | 'critical';
 

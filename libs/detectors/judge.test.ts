@@ -216,21 +216,64 @@ describe('what is carried forward', () => {
 });
 
 describe('run state', () => {
+  const lastHeardMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+
   it('tells loss, return, resumption and gaps', () => {
     const { findings } = judgeAll([
-      { kind: 'lost', step: 7, silentMs: 45_000 },
-      { kind: 'lost', step: 7, silentMs: 45_000 },
+      { kind: 'lost', step: 7, silentMs: 45_000, lastHeardMs },
+      { kind: 'lost', step: 7, silentMs: 45_000, lastHeardMs },
       { kind: 'returned', step: 7, silentMs: 60_000 },
       { kind: 'gap', step: 9, points: 1, snapshots: 2, records: 0, reason: 'spool' },
       { kind: 'resumed', step: 8, attempt: 2 },
-      { kind: 'ended', step: 20, status: 'finished' },
+      { kind: 'ended', step: 20, status: 'finished', message: '' },
     ]);
     expect(findings.map(({ kind, severity, text }) => [kind, severity, text])).toEqual([
-      ['lost', 'warning', 'step 7: nothing was heard from the job for 45 s'],
+      ['lost', 'warning', 'step 7: nothing was heard from the job for 45 s; last at 2026-01-02 03:04:05 UTC, at step 7'],
       ['resumed', 'info', 'step 7: the job speaks again after 60 s'],
       ['gap', 'warning', 'step 9: 1 point, 2 snapshots left out (spool)'],
       ['resumed', 'info', 'step 8: attempt 2 took up the run'],
     ]);
+  });
+
+  it('a job that fails is told in its own words', () => {
+    const message = 'ValueError: the labels are wrong\n  in train.py, line 7';
+    const { findings } = judgeAll([{ kind: 'ended', step: 20, status: 'failed', message }]);
+    expect(findings).toMatchObject([
+      {
+        kind: 'failed',
+        severity: 'critical',
+        evidence: { message },
+        text: 'step 20: the job failed: ValueError: the labels are wrong',
+      },
+    ]);
+    for (const status of ['finished', 'interrupted']) {
+      expect(judgeAll([{ kind: 'ended', step: 20, status, message: '' }]).findings).toEqual([]);
+    }
+  });
+
+  it('the end of a job that counted as lost says that it was heard again', () => {
+    const { findings } = judgeAll([
+      { kind: 'lost', step: 7, silentMs: 45_000, lastHeardMs },
+      { kind: 'ended', step: 7, status: 'finished', message: '' },
+    ]);
+    expect(findings.map(({ text }) => text).at(-1)).toBe('step 7: the job was heard again, it has finished');
+  });
+});
+
+describe('the size of a batch', () => {
+  const noisy = Array.from({ length: 40 }, (_, step) =>
+    at(step, { 'loss.train': 1 + 0.3 * Math.sin(7 * step * step), lr: 0.1, sharpness: step === 0 ? 30 : 5 }),
+  );
+  const early = (of: Partial<RunFacts>, said: Record<string, number>) =>
+    judgeAll([at(0, { ...noisy[0]!.readings, ...said }), ...noisy.slice(1)], { ...facts, ...of }).findings.find(
+      ({ kind }) => kind === 'early_phase',
+    )?.to;
+
+  it('is what the job says, and full when it is the training set; what is not said is judged as a mini-batch', () => {
+    expect(early({ batch: 'unknown' }, {})).toBe('lazy');
+    expect(early({ batch: 'unknown', trainingExamples: 1500 }, { batch_size: 32 })).toBe('lazy');
+    expect(early({ batch: 'unknown', trainingExamples: 1500 }, { batch_size: 1500 })).toBe('catapult');
+    expect(early({ batch: 'unknown' }, { batch_size: 1500 })).toBe('lazy');
   });
 });
 

@@ -1,5 +1,6 @@
 import { divergence } from './divergence.js';
 import type { Detector, Finding, Needs, RunEvent, RunFacts, Step, StepReadings } from './detector.js';
+import { fromJsonNumber } from '#math/json-number.js';
 import { edgeCrossed } from './edge-crossed.js';
 import { framed, type Frame } from './frame.js';
 import { runState } from './run-state.js';
@@ -55,9 +56,10 @@ export function createJudge(facts: RunFacts): Judge {
     readings: (state, input, needs) => {
       const known = framesOf(state);
       const lanes = { logged: framed(known.logged ?? {}, input), measured: framed(known.measured ?? {}, input) };
+      const at = { logged: factsAt(facts, lanes.logged.frame), measured: factsAt(facts, lanes.measured.frame) };
       const isFed = (lane: Needs): boolean => needs === undefined || needs === lane;
       const { state: next, findings } = run(state, (detector, own) =>
-        isFed(detector.needs) ? detector.onReadings?.(own, lanes[detector.needs], facts) : undefined,
+        isFed(detector.needs) ? detector.onReadings?.(own, lanes[detector.needs], at[detector.needs]) : undefined,
       );
       const frames: Frames = {
         logged: isFed('logged') ? lanes.logged.frame : (known.logged ?? {}),
@@ -74,6 +76,18 @@ export function createJudge(facts: RunFacts): Judge {
 }
 
 const framesName = 'frames';
+
+/** Constants that a job may say later, as they are known at a step. */
+function factsAt(facts: RunFacts, frame: Frame): RunFacts {
+  const size = fromJsonNumber(frame['batch_size']?.value);
+  if (size === undefined || !(size >= 1) || facts.batch === 'full') return facts;
+  return { ...facts, batch: size >= (facts.trainingExamples ?? Number.POSITIVE_INFINITY) ? 'full' : size };
+}
+
+/** Of which examples an update is made, as far as the run has said. */
+export function batchOf(state: JudgeState, facts: RunFacts): RunFacts['batch'] {
+  return factsAt(facts, framesOf(state).logged ?? {}).batch;
+}
 
 function framesOf(state: JudgeState): Frames {
   return (state[framesName] as Frames | undefined) ?? {};

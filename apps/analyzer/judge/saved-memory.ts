@@ -23,7 +23,8 @@ export function encodeMemory(memory: RunMemory): Uint8Array {
 export function decodeMemory(bytes: Uint8Array): { readonly memory: RunMemory; readonly migrated: boolean } | undefined {
   const saved = decodeJson<RunMemory | MemoryOfVersion1 | { readonly version?: unknown } | null>(bytes);
   if (saved === null || typeof saved !== 'object') return undefined;
-  if (saved.version === 2) return { memory: saved as RunMemory, migrated: false };
+  // The message came later, and means nothing where it lacks.
+  if (saved.version === 2) return { memory: { message: '', ...saved } as RunMemory, migrated: false };
   return saved.version === 1 ? { memory: fromVersion1(saved as MemoryOfVersion1), migrated: true } : undefined;
 }
 
@@ -38,6 +39,7 @@ function fromVersion1({ pending, ...rest }: MemoryOfVersion1): RunMemory {
   }));
   return {
     ...rest,
+    message: '',
     version: 2,
     pending: { waiting, closed: pending.judged },
     outstanding: nothingOutstanding,

@@ -116,6 +116,8 @@ export interface AttachRunRequest {
   clientTimeMs: number;
   firstStep: number;
   runSecret: string;
+  trainingExamples: number;
+  fullBatch: boolean;
 }
 
 export interface AttachRunResponse {
@@ -146,6 +148,20 @@ export interface Optimizer {
   epsilon: number;
   weightDecay: number;
   decoupledDecay: boolean;
+  groups: OptimizerGroup[];
+}
+
+export interface OptimizerGroup {
+  learningRate: number;
+  momentum: number;
+  dampening: number;
+  nesterov: boolean;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  parameters: string[];
+  parameterCount: number;
 }
 
 export interface LossConvention {
@@ -380,6 +396,7 @@ export interface Messages {
   AttachRunResponse: AttachRunResponse;
   Limits: Limits;
   Optimizer: Optimizer;
+  OptimizerGroup: OptimizerGroup;
   LossConvention: LossConvention;
   DescribeModelRequest: DescribeModelRequest;
   DescribeModelResponse: DescribeModelResponse;
