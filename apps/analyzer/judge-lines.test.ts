@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { onChange } from '#detectors/testing/golden-streams.js';
 import { judgeLines, type JudgedLine } from './judge-lines.js';
 
 async function judged(lines: readonly string[]): Promise<JudgedLine[]> {
@@ -38,6 +39,19 @@ describe('judgeLines', () => {
     );
     const expected = stream.expected_events.map(([step, stage, detail]) => [step, words[stage] ?? stage.toLowerCase(), detail]);
     expect(stages.slice(1)).toEqual(expected.slice(1));
+  });
+
+  it.each(golden.cases)('$name: finds the same when every value is sent only when it changes', async (stream) => {
+    const adaptive = stream.optimizer === 'adam';
+    const head = JSON.stringify({ run: { loss: 'mse', optimizer: optimizerOf(stream), batch: 'full' } });
+    const steps = stream.rows.map(([step, loss, sharpness, lr]) => ({
+      step: step!,
+      readings: { 'loss.train': loss!, lr: lr!, [adaptive ? 'sharpness.preconditioned' : 'sharpness']: sharpness! },
+    }));
+    const whole = await judged([head, ...steps.map((step) => JSON.stringify(step))]);
+    const changes = await judged([head, ...onChange(steps).map((step) => JSON.stringify(step))]);
+    expect(whole.length).toBeGreaterThan(2);
+    expect(changes).toEqual(whole);
   });
 
   it('judges what came before a line that it does not understand, and names that line', async () => {

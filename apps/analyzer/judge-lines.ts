@@ -86,9 +86,9 @@ function parseObject(line: string): JsonObject {
 function readRun(line: JsonObject): { readonly name: string; readonly facts: RunFacts } {
   const run = line['run'];
   if (!isObject(run)) throw new LineFault('the first line must describe the run: {"run": {…}}');
-  const { loss = 'unknown', batch = 'full', name, id } = run;
+  const { loss = 'unknown', batch = 'unknown', name, id } = run;
   if (!isLoss(loss)) throw new LineFault(`run.loss is ${show(loss)}, expected "mse" or "cross-entropy"`);
-  if (batch !== 'full' && !(typeof batch === 'number' && batch >= 1)) {
+  if (batch !== 'full' && batch !== 'unknown' && !(typeof batch === 'number' && batch >= 1)) {
     throw new LineFault(`run.batch is ${show(batch)}, expected "full" or a number`);
   }
   return {

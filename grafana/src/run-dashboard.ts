@@ -82,7 +82,7 @@ const panels = [
     .min(0)
     .thresholds(new dashboard.ThresholdsConfigBuilder().mode(dashboard.ThresholdsMode.Absolute).steps(edgeSteps))
     .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed)),
-  chart('Learning rate', 'As used for the next update.', ['lr']),
+  chart('Learning rate', 'As used for the next update.', ['lr']).lineInterpolation(common.LineInterpolation.StepAfter),
   chart('Gradient norm', 'Norm of the whole gradient, on the probe set or as logged.', ['gradient.norm']).scaleDistribution(
     logarithmic,
   ),

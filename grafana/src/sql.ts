@@ -8,7 +8,7 @@ export const runs = `
 
 export const facts = `
   SELECT name, project, status, stage, step, planned_steps AS planned, attempt, framework, optimizer, loss,
-    batch_size AS batch, created, seen, tags
+    multiIf(full_batch, 'full', batch_size = 0, 'not known', toString(batch_size)) AS batch, created, seen, tags, message
   FROM runs WHERE run ${chosenRun}`;
 
 /** One line for each name; the largest finite value of each interval, so that a spike is never averaged away. */

@@ -46,6 +46,8 @@ export interface RunBody {
   readonly framework: string;
   readonly attempt: number;
   readonly status: 'running' | 'finished' | 'failed' | 'interrupted' | 'lost';
+  /** What the job said of its end; empty before it, and when it said nothing. */
+  readonly message: string;
   readonly stage: string;
   readonly stageDetail: string;
   readonly step: number;
@@ -54,7 +56,10 @@ export interface RunBody {
   readonly seenMs: number;
   readonly optimizer: Readonly<Record<string, number | string | boolean>>;
   readonly loss: { readonly kind: string; readonly reduction: string; readonly halved: boolean };
+  /** Examples per update; 0 when it is not known. */
   readonly batchSize: number;
+  /** Each update sees the whole training set. */
+  readonly fullBatch: boolean;
   readonly tags: Readonly<Record<string, string>>;
   readonly measuring: MeasuringBody;
 }

@@ -16,13 +16,14 @@ const everyStep: CadenceWish = { everySteps: 1, factor: 1 };
 
 /**
  * How often the tagger would like to measure: every step for the ten after the start and after a jump of the learning
- * rate, densely where a stage is about to change, more sparsely where it has settled. Undefined while it knows nothing.
+ * rate, densely where a stage is about to change or is judged anew, more sparsely where it has settled. Undefined while it knows nothing.
  */
 export function wishCadence(state: TaggerState, step: number): CadenceWish | undefined {
-  if (state.stage === 'unknown') return undefined;
+  const isJudgedAnew = state.stage === 'unknown' && state.detail === 'recovered';
+  if (state.stage === 'unknown' && !isJudgedAnew) return undefined;
   if (state.stage === 'diverged') return { everySteps: 100, factor: 1.1 };
   if (step - state.clockStep < rules.earlySteps) return everyStep;
-  if (state.stage === 'transient' || isAboutToChange(state)) return dense;
+  if (state.stage === 'transient' || isJudgedAnew || isAboutToChange(state)) return dense;
   return state.stage === 'edge' || state.stage === 'late_decline' ? settled : usual;
 }
 

@@ -1,10 +1,15 @@
+import type { FramedReadings } from './frame.js';
+
 /** What a detector sees and says. Pure data: no clock, no random numbers, no I/O. */
 
 /** Constants of the run that judgements depend on. */
 export interface RunFacts {
   readonly loss: 'mse' | 'cross-entropy' | 'binary-cross-entropy' | 'huber' | 'smooth-l1' | 'output' | 'unknown';
   readonly optimizer: OptimizerFacts;
-  readonly batch: 'full' | number;
+  /** Of which examples an update is made. What is not known is taken for a mini-batch: its numbers may be noisy. */
+  readonly batch: 'full' | number | 'unknown';
+  /** Of the training set, where it is known. */
+  readonly trainingExamples?: number;
 }
 
 export interface OptimizerFacts {
@@ -28,7 +33,7 @@ export interface StepReadings {
 
 /** What happened to the run itself, in the order of the log. */
 export type RunEvent =
-  | { readonly kind: 'lost'; readonly step: number; readonly silentMs: number }
+  | { readonly kind: 'lost'; readonly step: number; readonly silentMs: number; readonly lastHeardMs: number }
   | { readonly kind: 'returned'; readonly step: number; readonly silentMs: number }
   | { readonly kind: 'resumed'; readonly step: number; readonly attempt: number }
   | {
@@ -39,7 +44,7 @@ export type RunEvent =
       readonly records: number;
       readonly reason: string;
     }
-  | { readonly kind: 'ended'; readonly step: number; readonly status: string };
+  | { readonly kind: 'ended'; readonly step: number; readonly status: string; readonly message: string };
 
 export type Severity = 'info' | 'warning' | 'critical';
 
@@ -68,7 +73,7 @@ export interface Detector<State> {
   readonly needs: Needs;
   readonly initial: (facts: RunFacts) => State;
   /** Never changes `state`; answers the next one. */
-  readonly onReadings?: (state: State, input: StepReadings, facts: RunFacts) => Step<State>;
+  readonly onReadings?: (state: State, input: FramedReadings, facts: RunFacts) => Step<State>;
   readonly onEvent?: (state: State, event: RunEvent, facts: RunFacts) => Step<State>;
 }
 

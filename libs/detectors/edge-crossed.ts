@@ -1,7 +1,8 @@
 import { toJsonNumber } from '#math/json-number.js';
-import type { Detector, RunEvent, RunFacts, Step, StepReadings } from './detector.js';
+import type { Detector, RunEvent, RunFacts, Step } from './detector.js';
+import type { FramedReadings } from './frame.js';
 import { rules } from './stage/rules.js';
-import { sharpnessName, thresholdOf } from './stage/observation.js';
+import { learningRateOf, sharpnessName, thresholdOf } from './stage/observation.js';
 import { number, ratio } from './text.js';
 
 /**
@@ -10,13 +11,12 @@ import { number, ratio } from './text.js';
  */
 export interface EdgeCrossedState {
   readonly above: boolean;
-  readonly learningRate: number | null;
 }
 
 export const edgeCrossed: Detector<EdgeCrossedState> = {
   name: 'edge_crossed',
   needs: 'measured',
-  initial: () => ({ above: false, learningRate: null }),
+  initial: () => ({ above: false }),
   onReadings,
   onEvent: (state: EdgeCrossedState, event: RunEvent) => ({
     state: event.kind === 'resumed' ? { ...state, above: false } : state,
@@ -24,19 +24,16 @@ export const edgeCrossed: Detector<EdgeCrossedState> = {
   }),
 };
 
-function onReadings(state: EdgeCrossedState, input: StepReadings, facts: RunFacts): Step<EdgeCrossedState> {
-  const read = input.readings['lr'];
-  const learningRate = read !== undefined && Number.isFinite(read) ? read : state.learningRate;
+function onReadings(state: EdgeCrossedState, input: FramedReadings, facts: RunFacts): Step<EdgeCrossedState> {
   const sharpness = input.readings[sharpnessName(facts)];
-  const threshold = thresholdOf(input.readings, facts, learningRate ?? undefined);
-  if (sharpness === undefined || threshold === undefined || !Number.isFinite(sharpness)) {
-    return { state: { ...state, learningRate }, findings: [] };
-  }
+  const threshold = thresholdOf(input, facts);
+  if (sharpness === undefined || threshold === undefined || !Number.isFinite(sharpness)) return { state, findings: [] };
   const r = sharpness / threshold;
   const above = state.above ? r >= rules.edgeOut : r >= rules.edgeIn;
-  const next = { above, learningRate };
+  const next = { above };
   if (!above || state.above) return { state: next, findings: [] };
-  const constant = learningRate === null || learningRate <= 0 ? 'Θ' : `${number(threshold * learningRate)}/η`;
+  const learningRate = learningRateOf(input);
+  const constant = learningRate === undefined || learningRate <= 0 ? 'Θ' : `${number(threshold * learningRate)}/η`;
   return {
     state: next,
     findings: [

@@ -83,6 +83,7 @@ function described(task: Task, model: ProbeModel): AttachOptions {
     optimizer: { name: 'sgd', learningRate },
     loss,
     plannedSteps: steps,
+    fullBatch: true,
     drainMs: Number(flags['drain-seconds']) * 1000,
     model: { format: 'onnx', graph: exportOnnx(task.forward), parameters: model.parameters.map(({ name }) => name) },
     train: { x: x!, y: y! },

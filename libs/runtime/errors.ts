@@ -11,6 +11,7 @@ export const errorCodes = {
   NAME_INVALID: { grpc: 3, http: 400 },
   UNKNOWN_RUN: { grpc: 5, http: 404 },
   UNKNOWN_ATTEMPT: { grpc: 5, http: 404 },
+  UNKNOWN_KIND: { grpc: 3, http: 400 },
   NOT_FOUND: { grpc: 5, http: 404 },
   IDENTITY_IN_USE: { grpc: 6, http: 409 },
   // ABORTED, not PERMISSION_DENIED: it passes by itself, and probes of before there was this code then wait and ask again.

@@ -9,6 +9,8 @@ export interface RunRow {
   readonly framework: string;
   readonly attempt: number;
   readonly status: 'running' | 'finished' | 'failed' | 'interrupted' | 'lost';
+  /** The job's own words at its end. */
+  readonly message: string;
   readonly stage: string;
   readonly stageDetail: string;
   readonly step: number;
@@ -19,7 +21,9 @@ export interface RunRow {
   readonly optimizer: string;
   /** JSON object: kind, reduction, halved. */
   readonly loss: string;
+  /** 0 when it is not known. */
   readonly batchSize: number;
+  readonly fullBatch: boolean;
   /** JSON object. */
   readonly tags: string;
   /** Grows with every change of the row: the newest wins. The judge uses the bus position. */

@@ -29,13 +29,14 @@ const runs: TableFormat<RunRow> = {
   into: 'runs_raw',
   columns: words(
     'run name project framework attempt status stage stage_detail step planned_steps ' +
-      'created seen optimizer loss batch_size tags version',
+      'created seen optimizer loss batch_size tags version message full_batch',
   ),
   line: (r) =>
     `[${text(r.run)},${text(r.name)},${text(r.project)},${text(r.framework)},${jsonUnsigned('attempt', r.attempt, maxUInt32)},` +
     `${text(r.status)},${text(r.stage)},${text(r.stageDetail)},${jsonUnsigned('step', r.step)},` +
     `${jsonUnsigned('plannedSteps', r.plannedSteps)},${jsonTime(r.createdMs)},${jsonTime(r.seenMs)},${text(r.optimizer)},` +
-    `${text(r.loss)},${jsonUnsigned('batchSize', r.batchSize)},${text(r.tags)},${jsonUnsigned('version', r.version)}]`,
+    `${text(r.loss)},${jsonUnsigned('batchSize', r.batchSize)},${text(r.tags)},${jsonUnsigned('version', r.version)},` +
+    `${text(r.message)},${r.fullBatch}]`,
 };
 
 const scalars: TableFormat<ScalarRow> = {

@@ -83,18 +83,19 @@ function withoutNames(model: ModelDescription): ModelDescription {
 }
 
 function presence(memory: RunMemory, { state, silentMs, step }: NonNullable<Envelope['presence']>, cause: Cause): Outcome {
-  // Hearing nothing is not being seen.
-  if (state === 'PRESENCE_STATE_LOST') {
-    const sequences = memory.awaited.map(({ sequence }) => sequence);
-    // A job that has ended may be gone before its last snapshots: that is no loss of contact.
-    if (isEnd(memory.status)) return withdrawSnapshots(memory, sequences, cause);
+  const sequences = memory.awaited.map(({ sequence }) => sequence);
+  const isLost = state === 'PRESENCE_STATE_LOST';
+  // Who has ended is not missed, though he may be gone before his last snapshots; and hearing nothing is not being seen.
+  if (isEnd(memory.status)) return isLost ? withdrawSnapshots(memory, sequences, cause) : quiet(memory);
+  if (isLost) {
     const lost = andThen(closeAll({ ...memory, status: 'lost' }, cause), (now, already) =>
       withdrawSnapshots(now, sequences, cause, already),
     );
-    return andThen(lost, (now, already) => feedEvents(now, [{ kind: 'lost', step, silentMs }], cause, already));
+    return andThen(lost, (now, already) =>
+      feedEvents(now, [{ kind: 'lost', step, silentMs, lastHeardMs: cause.timeMs - silentMs }], cause, already),
+    );
   }
-  const status = memory.status === 'lost' ? 'running' : memory.status;
-  return feedEvents({ ...memory, status }, [{ kind: 'returned', step, silentMs }], cause);
+  return feedEvents({ ...memory, status: 'running' }, [{ kind: 'returned', step, silentMs }], cause);
 }
 
 function record(memory: RunMemory, record: WireRecord, cause: Cause): Outcome {
@@ -127,10 +128,10 @@ function record(memory: RunMemory, record: WireRecord, cause: Cause): Outcome {
     case 'heartbeat':
       return feedComplete(at, closeUpTo(at.pending, record.step), cause);
     case 'end': {
-      const { status } = record.end!;
-      const ended: RunMemory = { ...at, status: isEnd(status) ? status : 'interrupted' };
+      const { status, message } = record.end!;
+      const ended: RunMemory = { ...at, status: isEnd(status) ? status : 'interrupted', message };
       return andThen(closeAll(ended, cause), (now, already) =>
-        feedEvents(now, [{ kind: 'ended', step: record.step, status }], cause, already),
+        feedEvents(now, [{ kind: 'ended', step: record.step, status, message }], cause, already),
       );
     }
     case undefined:
@@ -172,6 +173,7 @@ function newestOf(steps: readonly number[]): number {
   return newest;
 }
 
+/** The job has said that it is over. */
 function isEnd(status: string): status is 'finished' | 'failed' | 'interrupted' {
   return status === 'finished' || status === 'failed' || status === 'interrupted';
 }

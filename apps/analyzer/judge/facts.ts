@@ -7,8 +7,15 @@ export function runFacts(attached: AttachRunRequest): RunFacts {
   return {
     loss: lossKindOf(attached.loss?.kind) ?? 'unknown',
     optimizer: optimizerFacts(attached.optimizer),
-    batch: attached.batchSize === 0 ? 'full' : attached.batchSize,
+    batch: batchFacts(attached),
+    ...(attached.trainingExamples > 0 && { trainingExamples: attached.trainingExamples }),
   };
+}
+
+/** Full where the job says so; what it does not say is not known. */
+function batchFacts({ batchSize, fullBatch, trainingExamples }: AttachRunRequest): RunFacts['batch'] {
+  if (fullBatch || (trainingExamples > 0 && batchSize >= trainingExamples)) return 'full';
+  return batchSize > 0 ? batchSize : 'unknown';
 }
 
 const reductions = {

@@ -2,10 +2,13 @@ import type { ScalarBatch } from '#wire/generated/messages.js';
 import type { Point } from './pending-steps.js';
 
 /** Logged numbers that a detector looks at; a job may log thousands of others. */
-const judgedNames: ReadonlySet<string> = new Set([
+export const judgedNames: ReadonlySet<string> = new Set([
   'loss.train',
   'loss.val',
   'lr',
+  'momentum',
+  'batch_size',
+  'gradient.clip',
   'gradient.norm',
   'sharpness',
   'sharpness.batch',

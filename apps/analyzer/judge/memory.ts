@@ -15,6 +15,8 @@ export interface RunMemory {
   readonly attached: AttachRunRequest;
   readonly attempt: number;
   readonly status: RunRow['status'];
+  /** The job's own, at its end. */
+  readonly message: string;
   readonly step: number;
   readonly createdMs: number;
   readonly seenMs: number;
@@ -64,6 +66,7 @@ export function newMemory(attached: AttachRunRequest, attempt: number, timeMs: n
     attached,
     attempt,
     status: 'running',
+    message: '',
     step: attached.firstStep,
     createdMs: timeMs,
     seenMs: timeMs,

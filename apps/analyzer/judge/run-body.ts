@@ -1,8 +1,8 @@
 import type { MeasuringBody, RunBody } from '#bus/messages.js';
-import { taggerStateOf } from '#detectors/judge.js';
+import { batchOf, taggerStateOf } from '#detectors/judge.js';
 import { toJsonNumber } from '#math/json-number.js';
 import type { RunRow } from '#store/rows.js';
-import { lossFacts } from './facts.js';
+import { lossFacts, runFacts } from './facts.js';
 import type { RunMemory } from './memory.js';
 
 /** The run as the page shows it. */
@@ -12,8 +12,9 @@ export function runBody(run: string, memory: RunMemory, measuring: MeasuringBody
 
 /** What is a function of the log. */
 function constantBody(run: string, memory: RunMemory): Omit<RunBody, 'measuring'> {
-  const { attached, attempt, status, step, createdMs, seenMs } = memory;
+  const { attached, attempt, status, message, step, createdMs, seenMs } = memory;
   const { stage, detail } = taggerStateOf(memory.judge);
+  const batch = batchOf(memory.judge, runFacts(attached));
   return {
     run,
     name: attached.name,
@@ -21,6 +22,7 @@ function constantBody(run: string, memory: RunMemory): Omit<RunBody, 'measuring'
     framework: attached.framework,
     attempt,
     status,
+    message,
     stage,
     stageDetail: detail,
     step,
@@ -29,7 +31,8 @@ function constantBody(run: string, memory: RunMemory): Omit<RunBody, 'measuring'
     seenMs,
     optimizer: constants(attached.optimizer),
     loss: lossFacts(attached.loss),
-    batchSize: attached.batchSize,
+    batchSize: typeof batch === 'number' ? batch : attached.batchSize,
+    fullBatch: batch === 'full',
     tags: attached.tags,
   };
 }

@@ -23,8 +23,9 @@ export function encodeMemory(memory: RunMemory): Uint8Array {
 export function decodeMemory(bytes: Uint8Array): { readonly memory: RunMemory; readonly migrated: boolean } | undefined {
   const saved = decodeJson<RunMemory | MemoryOfVersion1 | { readonly version?: unknown } | null>(bytes);
   if (saved === null || typeof saved !== 'object') return undefined;
-  // Before snapshots were announced, none was awaited.
-  if (saved.version === 2) return { memory: { awaited: [], ...(saved as Partial<RunMemory>) } as RunMemory, migrated: false };
+  // What came later means nothing where it lacks.
+  if (saved.version === 2)
+    return { memory: { awaited: [], message: '', ...(saved as Partial<RunMemory>) } as RunMemory, migrated: false };
   return saved.version === 1 ? { memory: fromVersion1(saved as MemoryOfVersion1), migrated: true } : undefined;
 }
 
@@ -39,6 +40,7 @@ function fromVersion1({ pending, ...rest }: MemoryOfVersion1): RunMemory {
   }));
   return {
     ...rest,
+    message: '',
     version: 2,
     pending: { waiting, closed: pending.judged },
     outstanding: nothingOutstanding,

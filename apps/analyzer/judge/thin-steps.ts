@@ -35,7 +35,9 @@ function saysNothingNew(step: PendingStep, before: PendingStep, after: PendingSt
   if (step.taken || step.step <= earlySteps || typeof step.logged['loss.train'] !== 'number') return false;
   if (step.logged['loss.train'] > Math.max(lossOf(before), lossOf(after))) return false;
   if ('sharpness' in step.logged || 'sharpness.preconditioned' in step.logged) return false;
-  return rateOf(step) === rateOf(before) && rateOf(step) === rateOf(after);
+  // A job may say its rate only when it changes: where none is said the one before holds.
+  const rate = rateOf(step);
+  return rate === undefined || (rate === rateOf(before) && rate === rateOf(after));
 }
 
 function rateOf({ logged, measured }: PendingStep): unknown {

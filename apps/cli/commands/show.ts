@@ -30,6 +30,7 @@ export const showCommand: Command = {
         ['name', run.name],
         ['project', run.project],
         ['status', `${run.status}, seen ${ago(run.seenMs)}`],
+        ...(run.message === '' ? [] : [['message', run.message.trim().replaceAll(/\s*\n\s*/g, ' ⏎ ')]]),
         ['stage', stageName(run.stage) + (run.stageDetail === '' ? '' : ` (${run.stageDetail})`)],
         ['step', run.plannedSteps > 0 ? `${run.step} of ${run.plannedSteps}` : String(run.step)],
         ...(measuringText(run.measuring) === '' ? [] : [['measurements', measuringText(run.measuring)]]),
@@ -42,7 +43,7 @@ export const showCommand: Command = {
             .join(', '),
         ],
         ['loss', `${run.loss.kind}, ${run.loss.reduction}${run.loss.halved ? ', halved' : ''}`],
-        ['batch', run.batchSize === 0 ? 'full' : String(run.batchSize)],
+        ['batch', batchText(run)],
       ]),
     );
     const off = instruments.filter((instrument) => !instrument.on);
@@ -51,3 +52,9 @@ export const showCommand: Command = {
     return exitCodes.ok;
   },
 };
+
+/** "full" only where the job has said so. */
+function batchText({ batchSize, fullBatch }: RunBody): string {
+  if (fullBatch) return 'full';
+  return batchSize === 0 ? 'not known' : String(batchSize);
+}

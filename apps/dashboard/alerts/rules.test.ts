@@ -52,6 +52,27 @@ describe('alerts - rules', () => {
     expect(await fixture.alerts.rules.list()).toEqual([]);
   });
 
+  test.each([
+    [['divergence-risk'], 'divergence_risk'],
+    [['stage', 'fail'], 'failed'],
+    [['overfitting'], ''],
+  ])('a rule for %j is refused, with the nearest kind that is found', async (kinds, nearest) => {
+    const refusal = rule({ kinds });
+    await expect(refusal).rejects.toMatchObject({ code: 'UNKNOWN_KIND', detail: { field: 'rule.kinds', value: kinds.at(-1) } });
+    await expect(refusal).rejects.toThrow(`did you mean '${nearest}`);
+    expect(await fixture.alerts.rules.list()).toEqual([]);
+  });
+
+  test('a job that failed can be told of', async () => {
+    await rule({ kinds: ['failed'], minSeverity: 'critical' });
+    await find({ ...finding('a'), kind: 'failed', severity: 'critical', text: 'step 9: the job failed: out of memory' });
+    const received = await eventually(
+      () => fixture.receiver.received,
+      (all) => all.length > 0,
+    );
+    expect(JSON.stringify(received[0]!.body)).toContain('the job failed: out of memory');
+  });
+
   test('the secret is shown once when it is made, never in a list, and never logged', async () => {
     const made = (await fixture.alerts.rules.put({ name: 'x', url: `${fixture.receiver.url}?token=hidden-in-url` })) as {
       id: string;

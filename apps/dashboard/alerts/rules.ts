@@ -1,6 +1,8 @@
 import type { Bus, KeyValue } from '#bus/bus.js';
+import { findingKinds } from '#bus/finding-kinds.js';
 import { decodeJson, encodeJson } from '#bus/messages.js';
 import { StagewatchError } from '#runtime/errors.js';
+import { nearestName } from '#runtime/nearest-name.js';
 import { newId } from '#runtime/ids.js';
 import { parse } from '../http/parse.js';
 import { isPublicAddress, literalAddress } from './address-guard.js';
@@ -55,6 +57,7 @@ export class Rules {
     const made = fields['secret'] === undefined && old === undefined ? newSecret() : undefined;
     const secret = fields['secret'] ?? old?.secret ?? made;
     const rule: Rule = parse(ruleSchema, { ...fields, id, secret }, 'rule');
+    assertKinds(rule.kinds);
     this.assertPublic(rule.url);
     if (old === undefined && this.known.size >= maxRules) {
       throw new StagewatchError('INVALID_ARGUMENT', `there are ${maxRules} rules already`, { field: 'rule' });
@@ -94,4 +97,20 @@ export class Rules {
       expected,
     });
   }
+}
+
+/** A rule for a kind that is never found would be silent for ever. */
+function assertKinds(kinds: readonly string[]): void {
+  const known: readonly string[] = findingKinds;
+  const unknown = kinds.find((kind) => !known.includes(kind));
+  if (unknown === undefined) return;
+  throw new StagewatchError(
+    'UNKNOWN_KIND',
+    `rule.kinds: there is no finding '${unknown}'; did you mean '${nearestName(unknown, known)}'?`,
+    {
+      field: 'rule.kinds',
+      value: unknown,
+      expected: known.join(', '),
+    },
+  );
 }

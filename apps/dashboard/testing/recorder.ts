@@ -117,7 +117,9 @@ function emptyRun(createdMs: number): RunBody {
     seenMs: createdMs,
     optimizer: { name: 'sgd', learningRate: 0.4, momentum: 0, dampening: 0, nesterov: false },
     loss: { kind: 'mse', reduction: 'sum', halved: true },
+    message: '',
     batchSize: 0,
+    fullBatch: true,
     tags: {},
     measuring: notMeasuring,
   };

@@ -1,37 +1,77 @@
-import type { Finding } from '../detector.js';
+import type { Finding, RunFacts } from '../detector.js';
+import { newest, type FramedReadings } from '../frame.js';
 import { number } from '../text.js';
+import type { Measured } from './observation.js';
+import { noiseOf } from './noise.js';
 import { rules } from './rules.js';
-import type { TaggerState } from './state.js';
+import type { EarlyStart, LossSource, TaggerState } from './state.js';
+import { largest } from '#math/extremes.js';
 
-/** The first ten steps against the start: the label is made from these once, when the transient ends. */
-export function noteEarlyLoss(draft: TaggerState, value: number, first: number, step: number): void {
-  if (step > 0 && step <= rules.earlySteps && value > first) draft.lossRose = true;
+/**
+ * The early phase: the first transient of a training that was heard from its start. Its label is made once, when it ends,
+ * from the first ten steps against the start; a run that is first heard of later has none.
+ */
+export function noteEarlyLosses(draft: TaggerState, input: FramedReadings): void {
+  const { step, readings } = input;
+  draft.heardStep ??= step;
+  if (step > rules.earlySteps) return;
+  for (const source of ['loss.train', 'loss.probe'] as const) {
+    const value = readings[source];
+    if (value === undefined || !Number.isFinite(value)) continue;
+    draft.earlyLosses[source] = [...(draft.earlyLosses[source] ?? []), value];
+  }
 }
 
-export function noteEarlySharpness(draft: TaggerState, sharpness: number, edgeRatio: number, step: number): void {
-  draft.firstSharpness ??= sharpness;
-  draft.firstRatio ??= Math.min(1e300, Math.max(-1e300, edgeRatio));
-  if (step <= 0 || step > rules.earlySteps) return;
-  if (sharpness > draft.firstSharpness) draft.sharpnessRose = true;
-  if (sharpness < rules.reduction * draft.firstSharpness) draft.sharpnessFell = true;
+export function noteEarlySharpness(draft: TaggerState, { sharpness, threshold }: Measured, input: FramedReadings): void {
+  const { step } = input;
+  if (step <= rules.startSteps) {
+    const ratio = Math.min(1e300, Math.max(-1e300, sharpness / threshold));
+    draft.start ??= { sharpness, ratio, learningRate: newest(input, 'lr') ?? null };
+  }
+  if (draft.start === null || step > rules.earlySteps) return;
+  if (sharpness > draft.start.sharpness) draft.sharpnessRose = true;
+  if (sharpness < rules.reduction * draft.start.sharpness) draft.sharpnessFell = true;
 }
 
-/** `lazy` or `catapult`, with `+sharpness_up` and `+reduction`. */
-export function earlyLabel(draft: TaggerState): string {
+/** At the end of a transient: `lazy` or `catapult`, with `+sharpness_up` and `+reduction`; empty when it cannot be said. */
+export function earlyLabel(draft: TaggerState, facts: RunFacts): string {
+  if (!isFromStart(draft) || draft.start === null) return '';
   const additions = [draft.sharpnessRose ? '+sharpness_up' : '', draft.sharpnessFell ? '+reduction' : ''];
-  return (draft.lossRose ? 'catapult' : 'lazy') + additions.join('');
+  const isCatapult = draft.start.ratio >= 1 && lossRose(draft, facts);
+  return (isCatapult ? 'catapult' : 'lazy') + additions.join('');
+}
+
+/** What diverges within its early phase had a divergent one; the early phase is not known to last beyond what was measured of it. */
+export function divergentLabel(draft: TaggerState, step: number): string {
+  const isTransient = draft.stage === 'transient' && step <= 2 * (draft.measuredStep ?? 0);
+  return isFromStart(draft) && (step <= rules.earlySteps || isTransient) ? 'divergent' : '';
+}
+
+function isFromStart({ heardStep, clockStep }: TaggerState): boolean {
+  return heardStep !== null && heardStep <= rules.earlySteps && clockStep === 0;
+}
+
+/** The loss on fixed examples, or of full batches, has no noise; that of a mini-batch rose where it did by more than three standard errors. */
+function lossRose({ earlyLosses }: TaggerState, { batch }: RunFacts): boolean {
+  const rise = (source: LossSource, margin: (losses: readonly number[]) => number): boolean => {
+    const [first, ...later] = earlyLosses[source] ?? [];
+    return first !== undefined && later.length > 0 && largest(later) > first + margin([first, ...later]);
+  };
+  return rise('loss.probe', () => 0) || rise('loss.train', batch === 'full' ? () => 0 : noiseMargin);
+}
+
+/** Of the difference of two losses. */
+function noiseMargin(losses: readonly number[]): number {
+  return losses.length < rules.noiseLeast ? Number.POSITIVE_INFINITY : rules.earlyErrors * Math.SQRT2 * noiseOf(losses);
 }
 
 /**
- * `early_phase`: how the run came through its first steps, with c = η·λ0 at the first measurement, written as 2·S/Θ so
- * that it means the same for every optimizer. A wide net is expected to be lazy below c = 2.
+ * `early_phase`: how the run came through its first steps, with c = η·λ0. A quadratic is unstable from c = η·Θ on: 2 for plain
+ * descent, 3.8 with a momentum of 0.9; below it nothing is a catapult.
  */
 export function earlyPhaseFinding(draft: TaggerState, step: number): Finding {
   const [phase = '', ...additions] = (draft.early ?? '').split('+');
-  const evidence: Record<string, number> = {};
-  if (draft.firstSharpness !== null) evidence['sharpness'] = draft.firstSharpness;
-  if (draft.firstRatio !== null) evidence['c'] = 2 * draft.firstRatio;
-  const strength = draft.firstRatio === null ? '' : `, c = η·λ0 = ${number(2 * draft.firstRatio)}`;
+  const strength = strengthOf(draft.start);
   return {
     step,
     onset: 0,
@@ -40,13 +80,29 @@ export function earlyPhaseFinding(draft: TaggerState, step: number): Finding {
     detail: additions.join('+'),
     provisional: false,
     severity: 'info',
-    evidence,
-    text: `step ${step}: the early phase was ${[phases[phase] ?? phase, ...additions.map((key) => also[key] ?? key)].join(', ')}${strength}`,
+    evidence: { ...(draft.start !== null && { sharpness: draft.start.sharpness }), ...strength },
+    text: `step ${step}: the early phase was ${[phases[phase] ?? phase, ...additions.map((key) => also[key] ?? key)].join(', ')}${strengthText(strength)}`,
   };
 }
 
+interface Strength {
+  readonly c: number;
+  /** η·Θ. */
+  readonly c_limit: number;
+}
+
+function strengthOf(start: EarlyStart | null): Strength | undefined {
+  if (start === null || start.learningRate === null || start.ratio === 0) return undefined;
+  const c = start.learningRate * start.sharpness;
+  return Number.isFinite(c) ? { c, c_limit: c / start.ratio } : undefined;
+}
+
+function strengthText(strength: Strength | undefined): string {
+  return strength === undefined ? '' : `, c = η·λ0 = ${number(strength.c)} (unstable from ${number(strength.c_limit)} on)`;
+}
+
 const phases: Readonly<Record<string, string>> = {
-  lazy: 'lazy: the loss never rose above its start',
+  lazy: 'lazy: no catapult of the loss',
   catapult: 'a catapult: the loss first rose above its start',
   divergent: 'divergent',
 };

@@ -27,12 +27,16 @@ export function followLearningRate(draft: TaggerState, rate: number | undefined,
 export function restartClock(draft: TaggerState, step: number): void {
   draft.clockStep = step;
   draft.naturalTime = 0;
-  forgetWindows(draft);
-  draft.lowest = null;
-  draft.highest = null;
+  forgetWindows(draft, step);
 }
 
-export function forgetWindows(draft: TaggerState): void {
+/** The trend goes with them: what was measured before is not compared with what comes. */
+export function forgetWindows(draft: TaggerState, step: number): void {
+  draft.windowStep = step;
+  draft.lowest = null;
+  draft.highest = null;
+  draft.fallStep = null;
+  draft.riseStep = null;
   draft.raw = [];
   draft.filtered = [];
   draft.ratios = [];

@@ -1,14 +1,22 @@
 import { isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
-import type { RunFacts, StepReadings } from '../detector.js';
+import type { RunFacts } from '../detector.js';
+import { newest, type FramedReadings } from '../frame.js';
 import { rules } from './rules.js';
 import type { LossSource, TaggerState } from './state.js';
 
 /** One step as the tagger sees it. */
 export interface Observation {
   readonly step: number;
-  readonly loss: { readonly source: LossSource; readonly value: number };
+  readonly loss: LossAt;
   readonly learningRate: number | undefined;
   readonly measured: Measured | undefined;
+}
+
+/** A loss, and whether it is of this very step. */
+export interface LossAt {
+  readonly source: LossSource;
+  readonly value: number;
+  readonly isNew: boolean;
 }
 
 /** A finite sharpness with the threshold it is compared with. */
@@ -22,41 +30,34 @@ export interface Measured {
 }
 
 /**
- * Reads what the tagger needs out of the readings. Undefined without any loss. Without a sharpness or a threshold there
- * is no measurement: a missing input never makes a stage. Keeps the moving average of the batch sharpness.
+ * Reads what the tagger needs out of what is known. Undefined without any loss. Without a sharpness of this very step or a
+ * threshold there is no measurement: a missing input never makes a stage. Keeps the moving average of the batch sharpness.
  */
-export function observe(draft: TaggerState, input: StepReadings, facts: RunFacts): Observation | undefined {
-  const loss = lossOf(input.readings) ?? draft.lastLoss;
-  if (loss === null) return undefined;
-  const learningRate = usable(input.readings['lr']);
-  const measured = measure(draft, input.readings, facts, learningRate ?? draft.learningRate ?? undefined);
-  return { step: input.step, loss, learningRate, measured };
+export function observe(draft: TaggerState, input: FramedReadings, facts: RunFacts): Observation | undefined {
+  const loss = lossAt(input);
+  if (loss === undefined) return undefined;
+  return { step: input.step, loss, learningRate: learningRateOf(input), measured: measure(draft, input, facts) };
 }
 
-/** The logged loss, or the loss on the probe set in its place. */
-function lossOf(readings: StepReadings['readings']): Observation['loss'] | null {
-  for (const source of ['loss.train', 'loss.probe'] as const) {
-    const value = readings[source];
-    if (value !== undefined) return { source, value };
-  }
-  return null;
+/** The newest loss: of one step the logged one, or the loss on the probe set in its place. */
+function lossAt(input: FramedReadings): LossAt | undefined {
+  const [train, probe] = [input.frame['loss.train'], input.frame['loss.probe']];
+  const source = probe !== undefined && (train === undefined || train.step < probe.step) ? 'loss.probe' : 'loss.train';
+  const value = newest(input, source);
+  return value === undefined ? undefined : { source, value, isNew: input.readings[source] !== undefined };
 }
 
-function measure(
-  draft: TaggerState,
-  readings: StepReadings['readings'],
-  facts: RunFacts,
-  learningRate: number | undefined,
-): Measured | undefined {
+function measure(draft: TaggerState, input: FramedReadings, facts: RunFacts): Measured | undefined {
+  const { readings } = input;
   const sharpness = readings[sharpnessName(facts)];
-  const threshold = thresholdOf(readings, facts, learningRate);
+  const threshold = thresholdOf(input, facts);
   if (sharpness === undefined || !Number.isFinite(sharpness) || threshold === undefined) return undefined;
   const batch = facts.batch === 'full' ? undefined : readings['sharpness.batch'];
   if (batch !== undefined && Number.isFinite(batch)) {
     draft.batchSharpness =
       draft.batchSharpness === null ? batch : (1 - rules.batchWeight) * draft.batchSharpness + rules.batchWeight * batch;
   }
-  if (draft.batchSharpness !== null) {
+  if (draft.batchSharpness !== null && newest(input, 'sharpness.batch', rules.batchAge * input.step) !== undefined) {
     return { sharpness, threshold, ratio: draft.batchSharpness / threshold / rules.batchEdge, fromBatches: true };
   }
   return { sharpness, threshold, ratio: sharpness / threshold, fromBatches: false };
@@ -67,17 +68,25 @@ export function sharpnessName(facts: RunFacts): 'sharpness' | 'sharpness.precond
   return isPreconditioned(facts.optimizer.name) ? 'sharpness.preconditioned' : 'sharpness';
 }
 
-/** Θ as it was read, or from the optimizer's constants. */
-export function thresholdOf(
-  readings: StepReadings['readings'],
-  facts: RunFacts,
-  learningRate: number | undefined,
-): number | undefined {
-  const read = readings['sharpness.threshold'];
-  if (read !== undefined && read > 0) return read;
-  return learningRate === undefined ? undefined : stabilityThreshold(facts.optimizer, learningRate);
+/** Θ as it was read with the rate and the constants that are in use, or from them. */
+export function thresholdOf(input: FramedReadings, facts: RunFacts): number | undefined {
+  const optimizer = optimizerAt(input, facts);
+  const read = newest(input, 'sharpness.threshold');
+  const isCurrent = (input.frame['sharpness.threshold']?.step ?? -1) >= (input.frame['lr']?.since ?? 0);
+  if (read !== undefined && read > 0 && isCurrent && optimizer === facts.optimizer) return read;
+  const learningRate = learningRateOf(input);
+  return learningRate === undefined ? undefined : stabilityThreshold(optimizer, learningRate);
 }
 
-function usable(learningRate: number | undefined): number | undefined {
+/** Its constants are those that the job announced, until it says others. */
+function optimizerAt(input: FramedReadings, { optimizer }: RunFacts): RunFacts['optimizer'] {
+  const momentum = newest(input, 'momentum');
+  if (momentum === undefined || momentum === optimizer.momentum || isPreconditioned(optimizer.name)) return optimizer;
+  return { ...optimizer, momentum };
+}
+
+/** As used for the next update: it holds until another one is said. */
+export function learningRateOf(input: FramedReadings): number | undefined {
+  const learningRate = newest(input, 'lr');
   return learningRate !== undefined && Number.isFinite(learningRate) && learningRate >= 0 ? learningRate : undefined;
 }

@@ -2,6 +2,10 @@
 export const rules = {
   /** The early phase: its steps, and the measurements that a settled window needs. */
   earlySteps: 10,
+  /** The start itself: a job may count its steps from 1. */
+  startSteps: 1,
+  /** A batch's loss rose when it did by so many standard errors. */
+  earlyErrors: 3,
   settleMeasurements: 5,
   settleRange: 0.1,
   settleNoise: 5,
@@ -15,6 +19,8 @@ export const rules = {
   riseNoise: 4,
   /** A fall of x that ends sharpening. */
   fall: 0.22,
+  /** In mini-batch training a decline, or the end of one, lasts for such a part of the steps so far. */
+  swingShare: 0.2,
   confirmations: 2,
   /** At the edge: r ≥ `edgeIn` in `edgeInCount` of the last `edgeInWindow` measurements. */
   edgeIn: 0.95,
@@ -35,6 +41,9 @@ export const rules = {
   rateHold: 5,
   /** Diverged: L > factor · max(1, L₀). */
   divergedFactor: 1e5,
+  /** Recovered from it: so many losses in a row at L ≤ factor · max(1, L₀). */
+  healthyFactor: 10,
+  healthyCount: 20,
   /** Windows. */
   noiseWindow: 12,
   noiseLeast: 6,
@@ -43,6 +52,8 @@ export const rules = {
   /** Batch sharpness: weight of a new value, and the share of 2/η at which mini-batch training sits. */
   batchWeight: 0.2,
   batchEdge: 0.85,
+  /** One that is older than this part of the training so far says nothing of now. */
+  batchAge: 0.5,
   /** The early phase was a reduction when S fell below this part of its start. */
   reduction: 0.9,
 } as const;

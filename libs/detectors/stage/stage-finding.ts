@@ -39,11 +39,14 @@ function evidenceOf(draft: TaggerState, { loss, measured }: Observation, facts: 
 
 function sentence(move: Move, draft: TaggerState, { loss, measured }: Observation, facts: RunFacts): string {
   const level = measured === undefined ? '' : `, ${levelText(measured, draft, facts)}`;
-  return sentences[move.to](move, draft) + (move.to === 'diverged' ? `, the loss is ${number(loss.value)}` : level);
+  return (
+    sentences[move.to](move, draft) +
+    (move.to === 'diverged' || move.to === 'unknown' ? `, the loss is ${number(loss.value)}` : level)
+  );
 }
 
 const sentences: Readonly<Record<StageName, (move: Move, draft: TaggerState) => string>> = {
-  unknown: () => 'the stage is not known any more',
+  unknown: () => 'the run has recovered, its stage is judged anew',
   transient: ({ detail }, draft) =>
     detail === 'lr_increase'
       ? `the learning rate rose to ${number(draft.learningRate ?? Number.NaN)}, a new transient began`

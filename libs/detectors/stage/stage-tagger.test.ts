@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Finding, RunFacts, StepReadings } from '../detector.js';
-import { plainSgd, sgdStreams, stageStreams, type GoldenStream } from '../testing/golden-streams.js';
+import { framed, type Frame } from '../frame.js';
+import { onChange, plainSgd, sgdStreams, stageStreams, type GoldenStream } from '../testing/golden-streams.js';
 import { stageTagger } from './stage-tagger.js';
 import type { TaggerState } from './state.js';
 
@@ -13,10 +14,18 @@ const referenceNames: Readonly<Record<string, string>> = {
   DIVERGED: 'diverged',
 };
 
-function tag(facts: RunFacts, steps: readonly StepReadings[], between: (state: TaggerState) => TaggerState = (state) => state) {
-  let state = stageTagger.initial(facts);
+function tag(
+  facts: RunFacts,
+  steps: readonly StepReadings[],
+  between: (state: TaggerState) => TaggerState = (state) => state,
+  from: TaggerState = stageTagger.initial(facts),
+) {
+  let state = from;
+  let frame: Frame = {};
   const findings: Finding[] = [];
-  for (const input of steps) {
+  for (const step of steps) {
+    const input = framed(frame, step);
+    frame = input.frame;
     const result = stageTagger.onReadings!(state, input, facts);
     findings.push(...result.findings);
     state = between(result.state);
@@ -46,6 +55,10 @@ describe('stage tagger', () => {
     expect(stagesOf(tag(stream.facts, stream.steps).findings)).toEqual(expectedOf(stream));
   });
 
+  it.each(streams)('$name: what is sent only when it changes gives the same findings', (stream) => {
+    expect(tag(stream.facts, onChange(stream.steps)).findings).toEqual(tag(stream.facts, stream.steps).findings);
+  });
+
   it.each(stageStreams())('$name gives the early label of the reference', (stream) => {
     const early = tag(stream.facts, stream.steps).findings.filter(({ kind }) => kind === 'early_phase');
     expect(early).toHaveLength(1);
@@ -63,7 +76,7 @@ describe('stage tagger', () => {
   it('takes losses of steps that were not measured, and never changes the state it was given', () => {
     const [stream] = stageStreams();
     const frozen = Object.freeze(stageTagger.initial(stream!.facts));
-    stageTagger.onReadings!(frozen, stream!.steps[0]!, stream!.facts);
+    stageTagger.onReadings!(frozen, framed({}, stream!.steps[0]!), stream!.facts);
     expect(frozen).toEqual(stageTagger.initial(stream!.facts));
   });
 
@@ -127,12 +140,7 @@ describe('stage tagger', () => {
     const earlier = stageTagger.onEvent!(state, { kind: 'resumed', step: 100, attempt: 2 }, stream.facts);
     expect(stagesOf(earlier.findings)).toEqual([[100, 'transient', 'resumed', 100]]);
     const anew = stageTagger.onEvent!(state, { kind: 'resumed', step: 0, attempt: 2 }, stream.facts);
-    let next = anew.state;
-    const findings = stream.steps.flatMap((input) => {
-      const result = stageTagger.onReadings!(next, input, stream.facts);
-      next = result.state;
-      return result.findings;
-    });
+    const { findings } = tag(stream.facts, stream.steps, undefined, anew.state);
     expect(stagesOf(findings)).toEqual(expectedOf(stream).slice(1));
   });
 });

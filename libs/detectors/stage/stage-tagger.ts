@@ -1,5 +1,6 @@
-import type { Detector, Finding, RunEvent, RunFacts, Step, StepReadings } from '../detector.js';
-import { earlyLabel, earlyPhaseFinding, noteEarlyLoss, noteEarlySharpness } from './early-phase.js';
+import type { Detector, Finding, RunEvent, RunFacts, Step } from '../detector.js';
+import type { FramedReadings } from '../frame.js';
+import { divergentLabel, earlyLabel, earlyPhaseFinding, noteEarlyLosses, noteEarlySharpness } from './early-phase.js';
 import { followLearningRate, forgetWindows, restartClock } from './learning-rate.js';
 import { observe, type Measured, type Observation } from './observation.js';
 import { rules } from './rules.js';
@@ -22,46 +23,70 @@ export const stageTagger: Detector<TaggerState> = {
   onEvent,
 };
 
-function onReadings(state: TaggerState, input: StepReadings, facts: RunFacts): Step<TaggerState> {
+function onReadings(state: TaggerState, input: FramedReadings, facts: RunFacts): Step<TaggerState> {
   const draft = copyTaggerState(state);
   const observation = observe(draft, input, facts);
   if (observation === undefined) return { state, findings: [] };
-  const moves = advance(draft, observation, facts);
+  const moves = advance(draft, input, observation, facts);
   const findings = moves.map((move) => stageFinding(move, draft, input, observation, facts));
-  if (draft.early !== state.early) findings.push(earlyPhaseFinding(draft, input.step));
+  if (draft.early !== state.early && draft.early !== '') findings.push(earlyPhaseFinding(draft, input.step));
   return { state: draft, findings };
 }
 
 /** One observation: divergence, then the learning rate, then the measurement. */
-function advance(draft: TaggerState, { step, loss, learningRate, measured }: Observation, facts: RunFacts): Move[] {
-  const first = (draft.firstLosses[loss.source] ??= loss.value);
-  if (!Number.isFinite(loss.value) || loss.value > rules.divergedFactor * Math.max(1, first)) return diverge(draft, step);
-  if (draft.stage === 'diverged') return [];
-  draft.lastLoss = loss;
+function advance(
+  draft: TaggerState,
+  input: FramedReadings,
+  { loss, learningRate, measured }: Observation,
+  facts: RunFacts,
+): Move[] {
+  const { step } = input;
+  const first = Number.isFinite(loss.value) ? (draft.firstLosses[loss.source] ??= loss.value) : draft.firstLosses[loss.source];
+  noteEarlyLosses(draft, input);
+  const level = Math.max(1, first ?? 1);
+  if (!Number.isFinite(loss.value) || loss.value > rules.divergedFactor * level) return loss.isNew ? diverge(draft, step) : [];
+  if (draft.stage === 'diverged') return loss.isNew ? recover(draft, loss.value <= rules.healthyFactor * level, step) : [];
 
   const moves = [followLearningRate(draft, learningRate, step)];
-  noteEarlyLoss(draft, loss.value, first, step);
-  const measuredMoves = measured === undefined ? [] : measurement(draft, measured, step, { value: loss.value, first }, facts);
+  const measuredMoves =
+    measured === undefined ? [] : measurement(draft, measured, input, { value: loss.value, first: first ?? loss.value }, facts);
   return [...moves, ...measuredMoves].filter((move) => move !== undefined);
 }
 
-function measurement(draft: TaggerState, measured: Measured, step: number, loss: LossNow, facts: RunFacts): (Move | undefined)[] {
+function measurement(
+  draft: TaggerState,
+  measured: Measured,
+  input: FramedReadings,
+  loss: LossNow,
+  facts: RunFacts,
+): (Move | undefined)[] {
+  const { step } = input;
   // The first complete observation; training itself began at step 0.
   const began = draft.stage === 'unknown' ? moveTo(draft, 'transient', '', step, draft.clockStep) : undefined;
-  noteEarlySharpness(draft, measured.sharpness, measured.sharpness / measured.threshold, step);
+  noteEarlySharpness(draft, measured, input);
   const wasTransient = draft.stage === 'transient';
-  const move = nextMove(draft, lookAt(draft, measured, step), loss, facts);
-  if (wasTransient && move !== undefined) draft.early ??= earlyLabel(draft);
+  const move = nextMove(draft, lookAt(draft, measured, step, facts), loss, facts);
+  if (wasTransient && move !== undefined) draft.early ??= earlyLabel(draft, facts);
   return [began, move];
 }
 
 function diverge(draft: TaggerState, step: number): Move[] {
-  // A loss that is not a number cannot be kept in JSON, and nothing is compared with it.
-  for (const source of ['loss.train', 'loss.probe'] as const) {
-    if (!Number.isFinite(draft.firstLosses[source] ?? 0)) delete draft.firstLosses[source];
-  }
+  draft.healthy = 0;
+  draft.early ??= divergentLabel(draft, step);
   const move = moveTo(draft, 'diverged', '', step);
-  draft.early ??= 'divergent';
+  return move === undefined ? [] : [move];
+}
+
+/** After enough healthy losses in a row the episode is over: the stage is judged anew, from what is measured then. */
+function recover(draft: TaggerState, isHealthy: boolean, step: number): Move[] {
+  draft.healthy = isHealthy ? draft.healthy + 1 : 0;
+  if (draft.healthy < rules.healthyCount) return [];
+  draft.healthy = 0;
+  restartClock(draft, step);
+  draft.measuredStep = null;
+  draft.gain = null;
+  draft.measurementsSinceGain = 0;
+  const move = moveTo(draft, 'unknown', 'recovered', step);
   return move === undefined ? [] : [move];
 }
 
@@ -77,7 +102,8 @@ function onEvent(state: TaggerState, event: RunEvent): Step<TaggerState> {
   const newTraining = event.step <= 0;
   const again = newTraining || state.stage === 'diverged' || event.step < state.stageStep;
   if (!again) {
-    forgetWindows(draft);
+    forgetWindows(draft, event.step);
+    draft.holds = { up: 0, down: 0, out: 0 };
     return { state: draft, findings: [] };
   }
   const next = newTraining ? initialTaggerState() : draft;

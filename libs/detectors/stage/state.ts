@@ -6,6 +6,14 @@ export interface Mark {
   readonly step: number;
 }
 
+/** The first measurement, when it was of the start. */
+export interface EarlyStart {
+  readonly sharpness: number;
+  /** S/Θ. */
+  readonly ratio: number;
+  readonly learningRate: number | null;
+}
+
 export type LossSource = 'loss.train' | 'loss.probe';
 
 /**
@@ -19,10 +27,11 @@ export interface TaggerState {
   stageStep: number;
   /** The first loss of each source: losses are only compared within their source. */
   firstLosses: Partial<Record<LossSource, number>>;
-  lastLoss: { readonly source: LossSource; readonly value: number } | null;
-  firstSharpness: number | null;
-  /** r there. */
-  firstRatio: number | null;
+  /** Where the run was first heard of. */
+  heardStep: number | null;
+  /** What was measured at the start; null when nothing was. */
+  start: EarlyStart | null;
+  /** Where it was looked at last. */
   learningRate: number | null;
   /** Observations in a row at which the learning rate did not change. */
   constantRates: number;
@@ -39,16 +48,27 @@ export interface TaggerState {
   ratios: number[];
   lowest: Mark | null;
   highest: Mark | null;
+  /** Since when the level has been below it by more than noise. */
+  fallStep: number | null;
+  /** Since when it has been above the lowest one by more than noise, in a decline. */
+  riseStep: number | null;
   /** While sharpening: the last value that counted as a gain, and the measurements since. */
   gain: Mark | null;
   measurementsSinceGain: number;
   /** How often in a row each condition has held. */
   holds: { up: number; down: number; out: number };
-  /** What happened within the first ten steps. */
-  lossRose: boolean;
+  /** Losses of the first ten steps. */
+  earlyLosses: Partial<Record<LossSource, readonly number[]>>;
   sharpnessRose: boolean;
   sharpnessFell: boolean;
+  /** The label of the early phase: null while it may still come, empty when there is none. */
   early: string | null;
+  /** Healthy losses in a row since the run diverged. */
+  healthy: number;
+  /** Where the windows were emptied. */
+  windowStep: number;
+  /** A decline that comes before any sharpening is not a late one. */
+  hasSharpened: boolean;
   reachedEdge: boolean;
   /** Moving average of the batch sharpness, for mini-batch training. */
   batchSharpness: number | null;
@@ -60,9 +80,8 @@ export function initialTaggerState(): TaggerState {
     detail: '',
     stageStep: 0,
     firstLosses: {},
-    lastLoss: null,
-    firstSharpness: null,
-    firstRatio: null,
+    heardStep: null,
+    start: null,
     learningRate: null,
     constantRates: 0,
     clockStep: 0,
@@ -73,23 +92,30 @@ export function initialTaggerState(): TaggerState {
     ratios: [],
     lowest: null,
     highest: null,
+    fallStep: null,
+    riseStep: null,
     gain: null,
     measurementsSinceGain: 0,
     holds: { up: 0, down: 0, out: 0 },
-    lossRose: false,
+    earlyLosses: {},
     sharpnessRose: false,
     sharpnessFell: false,
     early: null,
+    healthy: 0,
+    windowStep: 0,
+    hasSharpened: false,
     reachedEdge: false,
     batchSharpness: null,
   };
 }
 
-/** A copy that may be changed without touching the original; marks are never changed in place. */
+/** A copy that may be changed without touching the original; marks are never changed in place. What an older state lacks is at its start. */
 export function copyTaggerState(state: TaggerState): TaggerState {
   return {
+    ...initialTaggerState(),
     ...state,
     firstLosses: { ...state.firstLosses },
+    earlyLosses: { ...state.earlyLosses },
     raw: [...state.raw],
     filtered: [...state.filtered],
     ratios: [...state.ratios],

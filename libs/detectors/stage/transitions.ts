@@ -9,6 +9,7 @@ import { largest, smallest } from '#math/extremes.js';
 export function nextMove(draft: TaggerState, look: Look, loss: LossNow, facts: RunFacts): Move | undefined {
   if (draft.stage === 'transient') return leaveTransient(draft, look, loss);
   followTrend(draft, look);
+  if (!look.isFilled && !look.near) return undefined;
   if (draft.stage === 'saturation' || draft.stage === 'late_decline') return leaveSaturation(draft, look, facts);
   if (draft.stage === 'sharpening') return leaveSharpening(draft, look, facts);
   return draft.stage === 'edge' ? leaveEdge(draft, look, facts) : undefined;
@@ -27,8 +28,9 @@ function leaveTransient(draft: TaggerState, look: Look, loss: LossNow): Move | u
   const rising = isRising(window, look);
   const capped = draft.naturalTime >= rules.capNaturalTime && elapsed >= rules.capSteps;
   if (!isSettled(window, look, loss) && !rising && !capped) return undefined;
-  resetTrend(draft, mark(look));
+  resetTrend(draft, look);
   if (look.near) return reachEdge(draft, look);
+  draft.hasSharpened ||= rising;
   return rising ? moveTo(draft, 'sharpening', '', look.step) : moveTo(draft, 'saturation', 'intermediate', look.step);
 }
 
@@ -44,22 +46,25 @@ function isRising(window: readonly number[], look: Look): boolean {
 
 function leaveSaturation(draft: TaggerState, look: Look, facts: RunFacts): Move | undefined {
   if (look.near) {
-    resetTrend(draft, mark(look));
+    resetTrend(draft, look);
     return reachEdge(draft, look);
   }
   const saturated = draft.stage === 'saturation';
-  if (held(draft, 'up', look.x - draft.lowest!.x >= (saturated ? look.rise : 2 * look.rise), rules.confirmations)) {
+  if (saturated ? held(draft, 'up', look.x - draft.lowest!.x >= look.rise, rules.confirmations) : hasRisen(draft, look, facts)) {
     const onset = draft.lowest!.step;
-    draft.highest = mark(look);
+    draft.highest = { x: look.level, step: look.step };
     draft.gain = mark(look);
+    draft.hasSharpened = true;
     return moveTo(draft, 'sharpening', '', look.step, onset);
   }
   if (!saturated || draft.detail === 'lr_decrease') return undefined;
-  if (!held(draft, 'down', draft.highest!.x - look.x >= rules.fall, rules.confirmations)) return undefined;
-  draft.lowest = mark(look);
-  if (facts.loss === 'cross-entropy' || draft.reachedEdge) return moveTo(draft, 'late_decline', '', look.step);
+  if (!hasFallen(draft, look, facts)) return undefined;
+  const isLate = draft.reachedEdge || (draft.hasSharpened && declinesLate(facts));
+  draft.lowest = { x: isLate ? look.level : look.x, step: look.step };
+  if (isLate) return moveTo(draft, 'late_decline', '', look.step);
   // A slow reduction is still saturation; the next fall is counted from here.
-  draft.highest = { ...draft.highest!, x: look.x };
+  draft.highest = { ...draft.highest!, x: look.level };
+  draft.fallStep = null;
   return undefined;
 }
 
@@ -72,21 +77,23 @@ function leaveSharpening(draft: TaggerState, look: Look, facts: RunFacts): Move 
     draft.measurementsSinceGain++;
   }
   if (look.near) {
-    resetTrend(draft, mark(look));
+    resetTrend(draft, look);
     draft.gain = null;
     return reachEdge(draft, look);
   }
-  if (held(draft, 'down', draft.highest!.x - look.x >= rules.fall, rules.confirmations)) {
-    resetTrend(draft, mark(look));
+  if (hasFallen(draft, look, facts)) {
+    resetTrend(draft, look);
     draft.gain = null;
-    return facts.loss === 'cross-entropy'
+    return declinesLate(facts)
       ? moveTo(draft, 'late_decline', '', look.step)
       : moveTo(draft, 'saturation', 'reduction', look.step);
   }
   const stalledSteps = look.step - draft.gain.step;
+  // A fall that has not lasted long enough yet is no plateau.
+  if (facts.batch !== 'full' && draft.fallStep !== null) return undefined;
   if (draft.measurementsSinceGain < rules.stallMeasurements) return undefined;
   if (stalledSteps < rules.stallFraction * (look.step - draft.clockStep)) return undefined;
-  resetTrend(draft, mark(look));
+  resetTrend(draft, look);
   draft.gain = null;
   return moveTo(draft, 'saturation', 'late_plateau', look.step);
 }
@@ -94,8 +101,8 @@ function leaveSharpening(draft: TaggerState, look: Look, facts: RunFacts): Move 
 function leaveEdge(draft: TaggerState, look: Look, facts: RunFacts): Move | undefined {
   const away = draft.ratios.length >= rules.edgeOutLeast && median(draft.ratios) < rules.edgeOut;
   if (!held(draft, 'out', away, rules.edgeOutCount)) return undefined;
-  resetTrend(draft, mark(look));
-  return moveTo(draft, facts.loss === 'cross-entropy' ? 'late_decline' : 'saturation', 'post_eos', look.step);
+  resetTrend(draft, look);
+  return moveTo(draft, declinesLate(facts) ? 'late_decline' : 'saturation', 'post_eos', look.step);
 }
 
 function reachEdge(draft: TaggerState, look: Look): Move | undefined {
@@ -104,8 +111,32 @@ function reachEdge(draft: TaggerState, look: Look): Move | undefined {
 }
 
 function followTrend(draft: TaggerState, look: Look): void {
-  if (draft.lowest === null || look.x < draft.lowest.x) draft.lowest = mark(look);
-  if (draft.highest === null || look.x > draft.highest.x) draft.highest = mark(look);
+  const low = draft.stage === 'late_decline' ? look.level : look.x;
+  if (draft.lowest === null || low < draft.lowest.x) draft.lowest = { x: low, step: look.step };
+  if (draft.highest === null || look.level > draft.highest.x) draft.highest = { x: look.level, step: look.step };
+}
+
+function hasFallen(draft: TaggerState, look: Look, facts: RunFacts): boolean {
+  const isLow = draft.highest!.x - look.level >= look.fall;
+  draft.fallStep = isLow ? (draft.fallStep ?? look.step) : null;
+  return held(draft, 'down', isLow, rules.confirmations) && hasLasted(draft, draft.fallStep, look, facts);
+}
+
+/** Out of a decline. */
+function hasRisen(draft: TaggerState, look: Look, facts: RunFacts): boolean {
+  const isHigh = look.level - draft.lowest!.x >= 2 * look.rise;
+  draft.riseStep = isHigh ? (draft.riseStep ?? look.step) : null;
+  return held(draft, 'up', isHigh, rules.confirmations) && hasLasted(draft, draft.riseStep, look, facts);
+}
+
+/** With mini-batches the sharpness swings from epoch to epoch: what lasts for a part of the training is no swing. */
+function hasLasted({ clockStep }: TaggerState, since: number | null, { step }: Look, { batch }: RunFacts): boolean {
+  return batch === 'full' || (since !== null && step - since >= rules.swingShare * (step - clockStep));
+}
+
+/** The curvature of a cross-entropy fades as the examples are fitted. */
+function declinesLate({ loss }: RunFacts): boolean {
+  return loss === 'cross-entropy' || loss === 'binary-cross-entropy';
 }
 
 function held(draft: TaggerState, key: keyof TaggerState['holds'], condition: boolean, count: number): boolean {

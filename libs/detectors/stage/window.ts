@@ -1,7 +1,8 @@
-import { filteredValue, leastRise, noiseOf } from './noise.js';
+import type { RunFacts } from '../detector.js';
+import { filteredValue, leastRise, median, noiseOf } from './noise.js';
 import type { Measured } from './observation.js';
 import { rules } from './rules.js';
-import type { Mark, TaggerState } from './state.js';
+import type { TaggerState } from './state.js';
 
 /** What the rules ask about the newest measurement. */
 export interface Look {
@@ -13,6 +14,12 @@ export interface Look {
   readonly noise: number;
   /** A rise of x by so much is more than noise. */
   readonly rise: number;
+  /** x where a fall is told from noise: its median over the last measurements when the updates are of mini-batches. */
+  readonly level: number;
+  /** A fall of the level by so much is more than noise. */
+  readonly fall: number;
+  /** So much has been measured since the windows were emptied that a trend can be told. */
+  readonly isFilled: boolean;
   /** r has been at the edge in most of the last measurements. */
   readonly near: boolean;
 }
@@ -23,7 +30,7 @@ const leastSharpness = 1e-300;
 const largest = 1e300;
 
 /** Takes a measurement into the windows. */
-export function lookAt(draft: TaggerState, measured: Measured, step: number): Look {
+export function lookAt(draft: TaggerState, measured: Measured, step: number, facts: RunFacts): Look {
   if (draft.measuredStep !== null) {
     const added = (draft.learningRate ?? 0) * Math.abs(measured.sharpness) * (step - draft.measuredStep);
     draft.naturalTime = Math.min(largest, draft.naturalTime + added);
@@ -37,13 +44,28 @@ export function lookAt(draft: TaggerState, measured: Measured, step: number): Lo
   keepLast(draft.filtered, x, rules.settleMeasurements);
   const ratio = measured.fromBatches ? measured.ratio : Math.exp(x - rawX) * measured.ratio;
   keepLast(draft.ratios, Math.min(largest, Math.max(-largest, ratio)), rules.edgeOutWindow);
-  if (draft.lowest === null || draft.highest === null) resetTrend(draft, { x, step });
-  return { step, x, ratio: measured.ratio, noise, rise: leastRise(noise), near: isNear(draft.ratios) };
+  const rise = leastRise(noise);
+  const look: Look = {
+    step,
+    x,
+    ratio: measured.ratio,
+    noise,
+    rise,
+    ...(facts.batch === 'full'
+      ? { level: x, fall: rules.fall }
+      : { level: median(draft.filtered), fall: Math.max(rules.fall, rise) }),
+    isFilled: step - draft.windowStep >= rules.earlySteps && draft.filtered.length >= rules.settleMeasurements,
+    near: isNear(draft.ratios),
+  };
+  if (draft.lowest === null || draft.highest === null) resetTrend(draft, look);
+  return look;
 }
 
-export function resetTrend(draft: TaggerState, mark: Mark): void {
-  draft.lowest = mark;
-  draft.highest = mark;
+export function resetTrend(draft: TaggerState, { x, level, step }: Look): void {
+  draft.lowest = { x, step };
+  draft.highest = { x: level, step };
+  draft.fallStep = null;
+  draft.riseStep = null;
 }
 
 function isNear(ratios: readonly number[]): boolean {

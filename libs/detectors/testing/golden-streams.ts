@@ -79,3 +79,13 @@ export function sgdStreams(): readonly GoldenStream[] {
     earlyLabel: undefined,
   }));
 }
+
+/** The same steps from a job that sends every value only when it changes. */
+export function onChange(steps: readonly StepReadings[]): readonly StepReadings[] {
+  const last = new Map<string, number>();
+  return steps.map(({ step, readings }) => {
+    const changed = Object.entries(readings).filter(([name, value]) => last.get(name) !== value);
+    for (const [name, value] of changed) last.set(name, value);
+    return { step, readings: Object.fromEntries(changed) };
+  });
+}

@@ -41,8 +41,12 @@ export interface AttachOptions {
     readonly decoupledDecay?: boolean;
   };
   readonly loss: LossOption;
-  /** Examples per update; left out for the full training set. */
+  /** Examples per update, where it is known. */
   readonly batchSize?: number;
+  /** Each update sees the whole training set. */
+  readonly fullBatch?: boolean;
+  /** How many examples the training set has, where it is known. */
+  readonly trainingExamples?: number;
   readonly plannedSteps?: number;
   readonly tags?: { readonly [name: string]: string };
   /** Takes up this run as its next attempt. */
@@ -112,9 +116,11 @@ export function senderOptions(options: AttachOptions): SenderOptions {
       name: options.name,
       project: options.project ?? '',
       framework: options.framework ?? 'node',
-      optimizer: { ...none, ...optimizer },
+      optimizer: { ...none, ...optimizer, groups: [] },
       loss: lossConvention(loss),
       batchSize: options.batchSize ?? 0,
+      fullBatch: options.fullBatch ?? false,
+      trainingExamples: options.trainingExamples ?? 0,
       plannedSteps: options.plannedSteps ?? 0,
       tags: { ...tags },
       resumeRunId: options.resumeRunId ?? '',

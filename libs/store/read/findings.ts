@@ -6,7 +6,7 @@ export async function readFindings(reader: Reader, run: string): Promise<readonl
   const rows = await reader.rows(
     `SELECT run, id, attempt, step, onset, kind, from_label, to_label, detail, provisional, severity, evidence, text,
        toUnixTimestamp64Milli(time)
-     FROM findings WHERE run = {run:String} ORDER BY step, time, id`,
+     FROM findings WHERE run = {run:String} ORDER BY attempt, step, time, id`,
     { run },
   );
   return rows.map((row) => ({

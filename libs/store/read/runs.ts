@@ -3,7 +3,7 @@ import type { RunRow } from '../rows.js';
 import type { RunFilter } from '../store.js';
 
 const columns = `run, name, project, framework, attempt, status, stage, stage_detail, step, planned_steps,
-  toUnixTimestamp64Milli(created), toUnixTimestamp64Milli(seen), optimizer, loss, batch_size, tags, version`;
+  toUnixTimestamp64Milli(created), toUnixTimestamp64Milli(seen), optimizer, loss, batch_size, tags, version, message, full_batch`;
 
 /** Newest first. */
 export async function readRuns(reader: Reader, filter: RunFilter = {}): Promise<readonly RunRow[]> {
@@ -48,5 +48,7 @@ function toRun(row: readonly unknown[]): RunRow {
     batchSize: number(14),
     tags: text(15),
     version: number(16),
+    message: text(17),
+    fullBatch: text(18) === 'true',
   };
 }

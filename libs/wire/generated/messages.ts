@@ -125,6 +125,8 @@ export interface AttachRunRequest {
   clientTimeMs: number;
   firstStep: number;
   runSecret: string;
+  trainingExamples: number;
+  fullBatch: boolean;
 }
 
 export interface AttachRunResponse {
@@ -155,6 +157,20 @@ export interface Optimizer {
   epsilon: number;
   weightDecay: number;
   decoupledDecay: boolean;
+  groups: OptimizerGroup[];
+}
+
+export interface OptimizerGroup {
+  learningRate: number;
+  momentum: number;
+  dampening: number;
+  nesterov: boolean;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  parameters: string[];
+  parameterCount: number;
 }
 
 export interface LossConvention {
@@ -392,6 +408,7 @@ export interface Messages {
   AttachRunResponse: AttachRunResponse;
   Limits: Limits;
   Optimizer: Optimizer;
+  OptimizerGroup: OptimizerGroup;
   LossConvention: LossConvention;
   DescribeModelRequest: DescribeModelRequest;
   DescribeModelResponse: DescribeModelResponse;

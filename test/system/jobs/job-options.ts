@@ -14,6 +14,8 @@ export interface JobOptions {
   readonly bare?: boolean;
   /** Logs NaN as its loss from this step on. */
   readonly nanFrom?: number;
+  /** Ends as failed, with these words. */
+  readonly failsWith?: string;
   /** Takes up this run as its next attempt. */
   readonly resumeRunId?: string;
   /** Where the probe keeps what its run is taken up with; by default a folder that goes with the test. */

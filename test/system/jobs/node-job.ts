@@ -70,6 +70,7 @@ const watch = (): Run =>
     optimizer: { name: 'sgd', learningRate },
     loss: { kind: 'mse', halved: true },
     plannedSteps: steps,
+    fullBatch: true,
     ...(options.resumeRunId !== undefined && { resumeRunId: options.resumeRunId }),
     ...(options.secretFolder !== undefined && { secretFolder: options.secretFolder }),
     model: {
@@ -107,6 +108,6 @@ for (let step = 0; step < steps; step++) {
   say({ step });
   await wait(pauseMs);
 }
-const report = await run?.end('finished');
+const report = await (options.failsWith === undefined ? run?.end('finished') : run?.end('failed', options.failsWith));
 say({ steps, delivered: report?.delivered ?? false });
 allowance.close();

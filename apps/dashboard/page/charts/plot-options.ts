@@ -1,4 +1,4 @@
-import type uPlot from 'uplot';
+import uPlot from 'uplot';
 import { formatStep } from '../format.js';
 import type { Line } from '../model/line.js';
 import { withAlpha } from '../theme.js';
@@ -31,6 +31,9 @@ const distribution = { linear: 1, logarithmic: 3, own: 100 } as unknown as Reado
   Record<'linear' | 'logarithmic' | 'own', uPlot.Scale.Distr>
 >;
 
+/** From each point level to the next one, and from the last on to the edge. */
+const held = uPlot.paths.stepped!({ align: 1, extend: true });
+
 /** How uPlot draws one chart: its lines, scales and axes, and what lies behind and before them. */
 export function plotOptions(plot: PlotParts): uPlot.Options {
   const { board, traces, logarithmic, reference, width, height } = plot;
@@ -42,6 +45,7 @@ export function plotOptions(plot: PlotParts): uPlot.Options {
       stroke: colour,
       width: 1.5,
       ...(one.dashed === true && { dash: [5, 4] }),
+      ...(one.stepped === true && { paths: held }),
       points: { size: 4, width: 1, fill: colour, ...(one.dashed === true && { show: false }) },
     });
     if (one.bounds !== true) continue;

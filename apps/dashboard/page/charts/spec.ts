@@ -6,6 +6,8 @@ export interface SeriesSpec {
   readonly label: string;
   readonly bounds?: boolean;
   readonly dashed?: boolean;
+  /** Holds until another value is said: drawn as steps, not as a slope to the next one. */
+  readonly stepped?: boolean;
 }
 
 export interface ChartSpec {
@@ -19,6 +21,9 @@ export interface ChartSpec {
 
 const maxLinesOfOne = 12;
 
+/** What a job sets, and may say only when it changes it. */
+const setByTheJob: ReadonlySet<string> = new Set(['lr', 'momentum', 'weight_decay', 'batch_size']);
+
 const loss: readonly SeriesSpec[] = [
   { name: 'loss.train', key: '', label: 'train' },
   { name: 'loss.probe', key: '', label: 'probe' },
@@ -29,7 +34,7 @@ const loss: readonly SeriesSpec[] = [
 const sharpness: readonly SeriesSpec[] = [
   { name: 'sharpness', key: '', label: 'λ1', bounds: true },
   { name: 'sharpness.preconditioned', key: '', label: 'λ1(P⁻¹H)', bounds: true },
-  { name: 'sharpness.threshold', key: '', label: 'Θ', dashed: true },
+  { name: 'sharpness.threshold', key: '', label: 'Θ', dashed: true, stepped: true },
 ];
 
 const accuracy: readonly SeriesSpec[] = [
@@ -73,7 +78,7 @@ export function otherCharts(names: readonly SeriesNameBody[]): readonly ChartSpe
     const group = groups.get(together) ?? [];
     if (group.length < maxLinesOfOne) {
       const label = together === 'accuracy' ? (accuracy.find((one) => one.name === name)?.label ?? name) : key || name;
-      group.push({ name, key, label });
+      group.push({ name, key, label, ...(setByTheJob.has(name) && { stepped: true }) });
     }
     groups.set(together, group);
   }

@@ -36,6 +36,7 @@ export class RunHead {
           h('span', { class: 'muted' }, `seen ${seen}`),
         ),
       ),
+      run.message !== '' && h('pre', { class: 'end-message', 'data-status': run.status }, run.message),
       h('dl', { class: 'facts' }, facts(run, rate)),
     );
   }
@@ -58,10 +59,16 @@ function facts(run: RunBody, rate: number | undefined): HTMLElement[] {
       .join(', ')
       .replaceAll('_', ' '),
   ]);
-  rows.push(['Batch', run.batchSize === 0 ? 'full' : formatCount(run.batchSize)]);
+  rows.push(['Batch', batchText(run)]);
   if (run.attempt > 1) rows.push(['Attempt', String(run.attempt)]);
   rows.push(['Project', run.project]);
   if (run.framework !== '') rows.push(['From', run.framework]);
   for (const [tag, value] of Object.entries(run.tags)) rows.push([tag, value]);
   return rows.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)));
+}
+
+/** "full" only where the job has said so. */
+function batchText({ batchSize, fullBatch }: RunBody): string {
+  if (fullBatch) return 'full';
+  return batchSize === 0 ? 'not known' : formatCount(batchSize);
 }
