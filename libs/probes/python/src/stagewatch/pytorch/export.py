@@ -18,8 +18,9 @@ from .loss import prediction
 
 
 def export_onnx(model: Any, example: Any) -> bytes:
-    """Exports a model that may be changed, with an example of at least two examples."""
+    """Exports a model that may be changed, with an example of at least two examples. Values of what is trained are not kept."""
     fix_padding(model)
+    make_distinct(model)
     try:
         return export_by_tracing(model, example)
     except Exception as first:
@@ -88,6 +89,27 @@ def fix_padding(model: Any) -> None:
             continue
         module.register_buffer("padding_row", module.weight.detach()[padding].clone(), persistent=False)
         module.forward = functools.partial(_padded_embedding, module, padding)
+
+
+def make_distinct(model: Any) -> None:
+    """Gives everything that is trained other numbers: the older exporter makes one weight of those that are equal, as fresh ones are.
+
+    The numbers are the same in every run, so that a network exported twice is one artifact; snapshots carry the true ones.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    taken = {_beginning(t) for t in (*model.buffers(), *(p for p in model.parameters() if not p.requires_grad))}
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in trained:
+            while True:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+                if parameter.numel() == 0 or _beginning(parameter) not in taken:
+                    break
+            taken.add(_beginning(parameter))
+
+
+def _beginning(tensor: Any) -> Tuple[Any, ...]:
+    return (tuple(tensor.shape), *tensor.detach().reshape(-1)[:8].tolist())
 
 
 def _padded_embedding(module: Any, padding: int, ids: Any) -> Any:
