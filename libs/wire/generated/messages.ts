@@ -87,6 +87,7 @@ export interface ModelDescription {
   referenceStep: number;
   aliases: { [key: string]: string };
   unused: UnusedParameter[];
+  unmeasured: string;
 }
 
 export interface UnusedParameter {
@@ -116,6 +117,8 @@ export interface AttachRunRequest {
   clientTimeMs: number;
   firstStep: number;
   runSecret: string;
+  trainingExamples: number;
+  fullBatch: boolean;
 }
 
 export interface AttachRunResponse {
@@ -162,6 +165,7 @@ export interface LossConvention {
   target: string;
   weightDecay: number;
   weightDecayParameters: string[];
+  weights: string;
 }
 
 export type LossTokens =
