@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import grpc
 
 from .attachment import Attachment
 from .errors import Refused, Weather, classify
 from .events import SenderEvents
-from .identity import Attached, Identity, Subject
+from .identity import Attached, Identity, Subject, Unmeasured
 from .journal import Entry, Journal
 from .quiet import Quiet
 from .records import fill_gap, fill_snapshot, now_ms
@@ -41,7 +41,7 @@ _FATAL = frozenset({"UNKNOWN_RUN", "UNKNOWN_ATTEMPT", "FORBIDDEN", "PERMISSION_D
 class Sender:
     """Runs in one thread. Everything that it meets is either waited for or said once."""
 
-    def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Optional[Subject], journal: Journal,
+    def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Union[Subject, Unmeasured, None], journal: Journal,
                  quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
         self._address = address
         self._token = token
@@ -58,6 +58,8 @@ class Sender:
         #: After a refusal records go one by one up to here, so that the next refusal names its record.
         self._single_until = 0
         self._measured = True
+        #: The newest description that a snapshot asked for.
+        self._described: Optional[Subject] = None
         self.attached: Optional[Attached] = None
         self.connected = False
         self.finishing = False
@@ -134,29 +136,41 @@ class Sender:
             self.attached = self._attachment.attach(client)
             self._events.on_attached(self.attached)
 
+    def describe(self, subject: Union[Subject, Unmeasured]) -> None:
+        """Another network from now on, or the reason why there is none any more."""
+        self._subject = subject
+        self._journal.wake()
+
     def _describe(self, client: IngestClient) -> None:
-        """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars."""
-        if self._subject is None:
+        """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars, and its reason is said."""
+        subject = self._subject
+        if subject is None:
             return
         try:
             for _ in range(TRIES):
-                missing = self._ask_description(client, self._subject)
+                missing = self._ask_description(client, subject)
                 if not missing:
-                    self._subject = None
+                    if self._subject is subject:
+                        self._subject = None
                     return
-                artifacts = self._subject.artifacts()
+                artifacts = subject.artifacts()
                 for digest in missing:
                     self._upload(client, BLOB_KIND_ARTIFACT, digest, memoryview(artifacts[digest]))
             raise Weather("the service keeps asking for the same artifacts")
         except Refused as refused:
             if refused.refusal.code in _FATAL:
                 raise
-            self._subject = None
             self._measured = False
-            self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
             self._events.on_unmeasured()
+            if isinstance(subject, Unmeasured):
+                # A service that knows no reasons.
+                self._subject = None
+                return
+            self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
+            self._subject = Unmeasured(f"the network was refused: {refused}")
+            self._describe(client)
 
-    def _ask_description(self, client: IngestClient, subject: Subject) -> Any:
+    def _ask_description(self, client: IngestClient, subject: Union[Subject, Unmeasured]) -> Any:
         attached = self._known()
         request = DescribeModelRequest(run_id=attached.run_id, attempt=attached.attempt,
                                        instance_id=self._identity.instance_id, model=subject.description())
@@ -196,6 +210,7 @@ class Sender:
                 raise stream.failure
             if self.finishing and journal.pending == 0:
                 return
+            self._describe(client)
             entry = journal.head()
             if entry is not None and entry.snapshot is not None:
                 self._send_snapshot(client, entry)
@@ -237,6 +252,9 @@ class Sender:
         item = entry.snapshot
         assert item is not None
         record = Record(sequence=entry.sequence, step=entry.step, client_time_ms=item.time_ms)
+        if item.subject is not None and item.subject is not self._described and self._measured:
+            self._subject = self._described = item.subject
+            self._describe(client)
         try:
             if not self._measured:
                 raise ValueError("the network is not measured")
