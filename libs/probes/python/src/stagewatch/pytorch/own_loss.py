@@ -16,10 +16,10 @@ from ..conventions import OwnLoss, Unsupported
 
 #: Relative, of losses in single precision.
 TOLERANCE = 1e-4
-CHECKED_EXAMPLES = 6
+CHECKED_EXAMPLES = 128
 _ELEMENTWISE = frozenset({
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div",
-    "l1_loss", "margin_ranking_loss", "mse_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss", "multi_margin_loss",
+    "margin_ranking_loss", "mse_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss", "multi_margin_loss",
     "multilabel_margin_loss", "multilabel_soft_margin_loss", "cosine_embedding_loss", "triplet_margin_loss"})
 
 
@@ -50,6 +50,9 @@ class _OfExamples(TorchFunctionMode):  # type: ignore[misc]
         name = getattr(func, "__name__", "")
         if name in ("cross_entropy", "nll_loss") and kwargs.get("reduction", "mean") == "mean" and len(args) < 7:
             return self._cross_entropy(name, *args, **kwargs)
+        if name == "l1_loss" and kwargs.get("reduction", "mean") == "mean":
+            # Not every exporter knows it.
+            return _each((args[0] - args[1]).abs(), self._count)
         if name in _ELEMENTWISE and kwargs.get("reduction", "mean") == "mean":
             return _each(func(*args, **{**kwargs, "reduction": "none"}), self._count)
         if name == "mean" and len(args) == 1 and not kwargs.get("dim") and torch.is_tensor(args[0]) and args[0].dim() > 0:
@@ -72,7 +75,7 @@ class _OfExamples(TorchFunctionMode):  # type: ignore[misc]
         if label_smoothing > 0:
             even = scores if weight is None else scores * of_class.reshape(shape)
             losses = losses - even.sum(1) * (label_smoothing / scores.shape[1])
-        counted = torch.logical_not(ignored).to(scores.dtype)
+        counted = (target != ignore_index).to(scores.dtype)
         sums, sizes = _rows(losses * counted, self._count).sum(1), _rows(weights * counted, self._count).sum(1)
         self.sums, self.weights = sums, sizes
         self.weighted = sums / sizes
@@ -81,6 +84,8 @@ class _OfExamples(TorchFunctionMode):  # type: ignore[misc]
 
 def _rows(value: Any, count: Any) -> Any:
     """Examples first; where tokens were put in one row with them, they come apart again."""
+    if type(count) is int and value.numel() % count > 0:
+        raise Unsupported(f"the loss averages {value.numel()} numbers of {count} examples, so it is no mean of losses of single examples")
     return value.reshape(count, -1)
 
 
@@ -88,16 +93,27 @@ def _each(value: Any, count: Any) -> Any:
     return _rows(value, count).mean(1)
 
 
-def settled_own(loss: OwnLoss, plain: Callable[[int, int], Any], each: Callable[[OwnLoss, int, int], Tuple[Any, Any]],
-                examples: int) -> OwnLoss:
-    """Whether examples weigh the same, found by comparing with the function itself on a few batches."""
-    checks = [(0, min(examples, CHECKED_EXAMPLES)), (0, (min(examples, CHECKED_EXAMPLES) + 1) // 2)]
+#: The mean of a batch as the job computes it, and the parts of the same batch; each of so many examples.
+Plain = Callable[[int], Any]
+Parts = Callable[[OwnLoss, int], Tuple[Any, Any]]
+
+
+def settled_own(loss: OwnLoss, plain: Plain, parts: Parts, examples: int, alone: bool) -> OwnLoss:
+    """Whether examples weigh the same, found by comparing with the function itself on a few examples and on half of them.
+
+    `alone`: the loss of an example must not depend on the others; of networks that normalise over a batch it does.
+    """
     reason: Optional[str] = None
-    for weighted in (False, True):
+    many = min(examples, CHECKED_EXAMPLES)
+    sizes = (many, (many + 1) // 2)
+    for weighted in (True, False):
         candidate = OwnLoss(loss.function, weighted)
         try:
             with torch.no_grad():
-                differences = [_difference(plain(*rows), *each(candidate, *rows)) for rows in checks]
+                (whole, weights), (half, half_weights) = (parts(candidate, size) for size in sizes)
+                differences = [_difference(plain(sizes[0]), whole, weights), _difference(plain(sizes[1]), half, half_weights)]
+                if alone:
+                    differences.append(float((whole[: sizes[1]] - half).abs().max() / whole.abs().max().clamp(min=1e-6)))
         except Unsupported as error:
             reason = str(error)
             continue
@@ -105,7 +121,7 @@ def settled_own(loss: OwnLoss, plain: Callable[[int, int], Any], each: Callable[
             reason = f"{loss.name} fails on the probe set: {type(error).__name__}: {error}"
             continue
         if max(differences) <= TOLERANCE:
-            return candidate
+            return OwnLoss(loss.function, weights is not None)
     raise Unsupported(reason or f"{loss.name} is no mean of losses of single examples, so it cannot be measured on a probe set")
 
 

@@ -24,7 +24,7 @@ from ..identity import Subject
 from ..probe_set import ProbeSet
 from .export import Call, export_onnx, free_name, shared_names
 from .loss import loss_sum, prediction, settled
-from .own_loss import of_examples, settled_own
+from .own_loss import CHECKED_EXAMPLES, of_examples, settled_own
 
 REFERENCE_CHUNK = 1024
 KINK_EXAMPLES = 64
@@ -171,9 +171,7 @@ def _settle(twin: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet]) -> 
     if isinstance(loss, CrossEntropy) and shifts_inside(twin, train):
         loss = OwnLoss()
     if isinstance(loss, OwnLoss):
-        with kept_buffers(twin):
-            return settled_own(loss, lambda begin, end: _own(twin, loss, train, begin, end),
-                               lambda candidate, begin, end: own_losses(twin, candidate, train, begin, end), len(train.x))
+        return _settle_own(twin, loss, train)
     if not isinstance(loss, CrossEntropy):
         return loss
     if not loss.probabilities:
@@ -183,6 +181,39 @@ def _settle(twin: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet]) -> 
     with torch.no_grad(), kept_buffers(twin):
         output = prediction(called(twin, train, 0, 2))
     return settled(loss, tuple(output.shape[1:]), tuple(train.y.shape[1:]))
+
+
+def _settle_own(twin: Any, loss: OwnLoss, train: ProbeSet) -> OwnLoss:
+    """A function is tried on what the network gives once; the loss inside a network with the network."""
+    count = len(train.x)
+    with kept_buffers(twin):
+        if loss.function is None:
+            return settled_own(loss, lambda size: _own(twin, loss, train, 0, size),
+                               lambda candidate, size: own_losses(twin, candidate, train, 0, size), count, not _mixes(twin))
+        with torch.no_grad():
+            output = called(twin, train, 0, CHECKED_EXAMPLES)
+        target = target_of(twin, train, 0, CHECKED_EXAMPLES)
+
+        def plain(size: int) -> Any:
+            return _function_of(loss, _first(output, size), target[:size])
+        return settled_own(loss, plain, lambda candidate, size: of_examples(candidate, lambda: plain(size), size), count, True)
+
+
+def _first(output: Any, size: int) -> Any:
+    """The same output of fewer examples."""
+    if torch.is_tensor(output):
+        return output[:size] if output.dim() > 0 else output
+    if isinstance(output, dict):
+        few = {name: _first(value, size) for name, value in output.items()}
+        return type(output)(**few) if type(output) is not dict else few
+    if isinstance(output, (tuple, list)):
+        return type(output)(_first(value, size) for value in output)
+    return output
+
+
+def _mixes(twin: Any) -> bool:
+    """Batch normalisation in training mode sees its batch."""
+    return any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training for m in twin.modules())
 
 
 def shifts_inside(model: Any, train: ProbeSet) -> bool:
@@ -255,10 +286,14 @@ def _own(twin: Any, loss: OwnLoss, probe_set: ProbeSet, begin: int, end: int) ->
 
 def _own_of(forward: Any, loss: OwnLoss, probe_set: ProbeSet, data: Sequence[Any], target: Any) -> Any:
     if loss.function is not None:
-        output = _call(forward, probe_set, data)
-        return loss.function(prediction(output) if _is_pytorchs(loss.function) else output, target)
+        return _function_of(loss, _call(forward, probe_set, data), target)
     output = _call(forward, probe_set, data, labels=target)
     return output["loss"] if isinstance(output, dict) else output.loss
+
+
+def _function_of(loss: OwnLoss, output: Any, target: Any) -> Any:
+    assert loss.function is not None
+    return loss.function(prediction(output) if _is_pytorchs(loss.function) else output, target)
 
 
 def _is_pytorchs(function: Any) -> bool:
@@ -279,9 +314,7 @@ def reference(twin: Any, loss: Loss, probe_set: ProbeSet) -> Tuple[float, List[A
     """Loss and gradient on the probe set as PyTorch computes them, in chunks of examples; None for what is not used."""
     parameters = [p for p in twin.parameters() if p.requires_grad]
     count = len(probe_set.x)
-    # Batch normalisation in training mode sees its batch: there it is all or nothing.
-    whole = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training for m in twin.modules())
-    chunk = count if whole else REFERENCE_CHUNK
+    chunk = count if _mixes(twin) else REFERENCE_CHUNK
     total, weight = 0.0, 0.0
     gradient: Dict[int, Any] = {}
     with torch.enable_grad():
