@@ -70,7 +70,7 @@ function attach(memory: RunMemory | undefined, attached: AttachRunRequest, attem
 function describe(memory: RunMemory, model: ModelDescription, cause: Cause): Outcome {
   const outstanding = ofModelBefore(memory.outstanding, memory.model);
   if (model.unmeasured !== '') {
-    const without = { ...memory, model: null, checked: null, outstanding };
+    const without = { ...memory, model: null, checked: null, losses: undefined, outstanding };
     return { ...quiet(without), ...changeInstruments(without, allOff(model.unmeasured), cause) };
   }
   if (memory.model !== null && isSameNetwork(memory.model, model)) {
@@ -78,7 +78,7 @@ function describe(memory: RunMemory, model: ModelDescription, cause: Cause): Out
     const isNews = memory.model.referenceStep !== model.referenceStep;
     return quiet(isNews ? { ...memory, model: withoutNames(model), checked: null } : memory);
   }
-  const next = { ...memory, model: withoutNames(model), checked: null, outstanding };
+  const next = { ...memory, model: withoutNames(model), checked: null, losses: undefined, outstanding };
   const states = allOff(model.train === null ? 'the job gave no probe set' : 'no snapshot has been measured yet');
   return { ...quiet(next), ...changeInstruments(next, states, cause) };
 }

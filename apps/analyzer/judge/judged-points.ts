@@ -3,6 +3,7 @@ import type { Point } from './pending-steps.js';
 
 /** Logged numbers that a detector looks at; a job may log thousands of others. */
 const judgedNames: ReadonlySet<string> = new Set([
+  'batch_size',
   'loss.train',
   'loss.val',
   'lr',

@@ -53,6 +53,7 @@ export function goldenModel(name = 'tanh-classes', times = 1): { readonly golden
         aliases: {},
         unused: [],
         unmeasured: '',
+        noisyTraining: false,
       },
       loss: { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false },
       optimizer: {

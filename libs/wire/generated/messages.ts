@@ -88,6 +88,7 @@ export interface ModelDescription {
   aliases: { [key: string]: string };
   unused: UnusedParameter[];
   unmeasured: string;
+  noisyTraining: boolean;
 }
 
 export interface UnusedParameter {

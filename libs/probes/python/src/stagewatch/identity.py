@@ -103,6 +103,8 @@ class Subject:
     reference_step: int = 0
     #: The loss has a kink there, so its gradient is a matter of the framework: another reference is wanted.
     has_kink: bool = False
+    #: In training the network is a noisier function than this: dropout, batch normalisation.
+    noisy: bool = False
 
     def description(self) -> Any:
         model = ModelDescription(
@@ -111,6 +113,7 @@ class Subject:
             parameters=list(self.parameters),
             reference_step=self.reference_step,
             aliases=dict(self.aliases),
+            noisy_training=self.noisy,
         )
         for name, shape in self.unused.items():
             model.unused.add(name=name, shape=shape)

@@ -60,6 +60,7 @@ def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet
         named = [(name, p) for name, p in twin.named_parameters() if p.requires_grad]
         reference_loss, gradient = reference(twin, loss, train)
         has_kink = gradient_jumps(twin, loss, train)
+        noisy = is_noisy(model, twin, train)
         graph = export_onnx(twin, call_of(twin, loss, train))
     subject = Subject(
         graph=graph,
@@ -74,6 +75,7 @@ def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet
         reference_gradient_norm=_norm(gradient),
         reference_step=step,
         has_kink=has_kink,
+        noisy=noisy,
     )
     return subject, time.perf_counter() - began
 
@@ -96,6 +98,22 @@ def _devices() -> List[int]:
 
 def _norm(gradient: Sequence[Any]) -> float:
     return math.sqrt(sum(float((g.double() ** 2).sum().item()) for g in gradient if g is not None))
+
+
+def is_noisy(model: Any, twin: Any, train: ProbeSet) -> bool:
+    """Does the network give something else when it is called twice in training, or for another batch?"""
+    if _mixes(twin):
+        return True
+    modes = [(module, module.training) for module in twin.modules()]
+    try:
+        for (module, _), own in zip(modes, model.modules()):
+            module.training = own.training or not model.training
+        with torch.no_grad(), kept_buffers(twin):
+            one, other = (prediction(called(twin, train, 0, KINK_EXAMPLES)) for _ in range(2))
+        return not torch.equal(one, other)
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def gradient_jumps(twin: Any, loss: Loss, train: ProbeSet) -> bool:
