@@ -142,20 +142,20 @@ def reading_later(real, run, step):  # noqa: F811
     return float(rows[0]["value"])
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_another_loss_than_the_one_described_is_seen(real, smoothing):  # noqa: F811
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["the same", "weighted"])
+def test_another_loss_than_the_one_described_is_seen(real, weights):  # noqa: F811
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     run = attach(real, model, optimizer, (X, Y), loss="cross-entropy", batch_size="full")
     for _ in range(40):
         optimizer.zero_grad()
-        loss = functional.cross_entropy(model(X), Y, label_smoothing=smoothing)
+        loss = functional.cross_entropy(model(X), Y, weight=weights)
         loss.backward()
         optimizer.step()
         run.step(loss=loss)
     assert run.finish()
     reading_later(real, run, 5)
-    if smoothing > 0:
+    if weights is not None:
         assert "what is trained is another loss" in real.wait(lambda: reason_off(real, run), 60)
     else:
         reading_later(real, run, 40)
