@@ -8,6 +8,7 @@ import { encodeEnvelope } from '#wire/envelope.js';
 import type { DescribeModelRequest, DescribeModelResponse, ModelDescription } from '#wire/generated/messages.js';
 import { checkName, checkText, refuse, textLimits } from './checks.js';
 import type { GraphLooker } from './graph-look/graph-looker.js';
+import type { Place } from './identity.js';
 import type { ModelFiles } from './graph-look/messages.js';
 import type { RunGuard } from './run-guard.js';
 import type { RunRegistry } from './run-registry.js';
@@ -15,6 +16,8 @@ import { artifactName } from './upload-names.js';
 
 /** A larger graph file is not looked at. */
 const maxGraphBytes = 512 * 1024 * 1024;
+/** A sentence or two. */
+const maxReasonBytes = 1000;
 
 export interface ModelDoorParts {
   readonly registry: RunRegistry;
@@ -39,10 +42,11 @@ export class ModelDoor {
   }
 
   private async describeInside(request: DescribeModelRequest): Promise<Input<DescribeModelResponse>> {
-    const { registry, bus, looker, references } = this.parts;
+    const { registry, looker, references } = this.parts;
     const identity = await registry.authorizeInstance(request);
     const { model } = request;
     if (model === null) refuse('INVALID_ARGUMENT', 'the description is missing', { field: 'model' });
+    if (model.unmeasured !== '') return this.unmeasured(identity.place, model.unmeasured);
     checkDescription(model);
     // Before looking whether they are there: a refused model's artifacts go with the run too.
     await references.add(identity.place.runId, artifactsOf(model));
@@ -50,10 +54,21 @@ export class ModelDoor {
     if (missingDigests.length > 0) return { missingDigests };
     const { runId } = identity.place;
     const checked = await looker.look(model, await registry.lossOf(runId), await this.files(model));
-    const digest = createHash('sha256').update(codec('ModelDescription').encode(model)).digest('hex');
-    const body = encodeEnvelope({ ...identity.place, receivedTimeMs: Date.now(), model });
-    await bus.publish('records', [{ subject: runId, id: `model.${identity.place.attempt}.${digest}`, body }]);
+    await this.publish(identity.place, model);
     return checked;
+  }
+
+  /** The job says why there is no network: the reason is all that is kept. */
+  private async unmeasured(place: Place, reason: string): Promise<Input<DescribeModelResponse>> {
+    checkText(reason, 'model.unmeasured', maxReasonBytes);
+    await this.publish(place, codec('ModelDescription').decode(codec('ModelDescription').encode({ unmeasured: reason })));
+    return {};
+  }
+
+  private async publish(place: Place, model: ModelDescription): Promise<void> {
+    const digest = createHash('sha256').update(codec('ModelDescription').encode(model)).digest('hex');
+    const body = encodeEnvelope({ ...place, receivedTimeMs: Date.now(), model });
+    await this.parts.bus.publish('records', [{ subject: place.runId, id: `model.${place.attempt}.${digest}`, body }]);
   }
 
   private async missing(model: ModelDescription): Promise<string[]> {

@@ -8,6 +8,7 @@ export type {
   ProbeModel,
   Work,
 } from './probe-model.js';
+export { gradientJump } from './gradient-jump.js';
 export { checkProduct, type ProductCheck } from './check-product.js';
 export {
   createProbeModel,

@@ -1,4 +1,4 @@
-import { attachLoss, importOnnx, importTfjs, type Graph, type LossSpec } from '#graph/index.js';
+import { attachLoss, importOnnx, importTfjs, lossOutputsOf, type Graph, type LossSpec } from '#graph/index.js';
 import { translated } from './graph-errors.js';
 
 export interface ModelSource {
@@ -16,7 +16,7 @@ export interface ModelSource {
 /** The training graph of an uploaded model. Throws a StagewatchError that names what is not understood. */
 export function loadModel({ format, bytes, parameters, loss, aliases, unused = [] }: ModelSource): Graph {
   return translated(() => {
-    const outputs = loss.kind === 'output' ? { outputs: [loss.output ?? ''] } : {};
+    const outputs = { outputs: lossOutputsOf(loss) };
     const forward =
       format === 'onnx'
         ? importOnnx(bytes, { parameters, aliases, unused: shapesOf(unused), ...outputs })

@@ -61,7 +61,7 @@ export function attachLoss(
   };
   const { losses, weights } = withDecay(
     builder,
-    spec.kind === 'output' ? ownLosses(builder, values.get(spec.output ?? ''), spec) : rules[spec.kind](use),
+    spec.kind === 'output' ? ownLosses(builder, values, spec) : rules[spec.kind](use),
     decayed(forward, spec).map(valueOf),
     spec.weightDecay?.strength ?? 0,
   );
@@ -81,9 +81,10 @@ const rules: Readonly<Record<Exclude<LossSpec['kind'], 'output'>, (use: LossUse)
   'smooth-l1': huber,
 };
 
-/** The model's output that is no loss. */
+/** The model's output that is no loss; the losses themselves where there is no other. */
 function predictionOf({ outputs }: Graph, spec: LossSpec): GraphOutput {
-  const [output, ...others] = outputs.length > 1 ? outputs.filter(({ name }) => name !== spec.output) : outputs;
+  const plain = outputs.filter(({ name }) => name !== spec.output && name !== spec.weights);
+  const [output, ...others] = plain.length > 0 ? plain : outputs;
   if (output !== undefined && (others.length === 0 || spec.kind === 'output')) return output;
   throw new UnsupportedModel(`A model with ${outputs.length} outputs`, {
     field: 'outputs',
@@ -121,14 +122,19 @@ function withTarget(forward: Graph, { target }: LossSpec): Graph {
   return { ...forward, inputs: forward.inputs.map(asTarget) };
 }
 
-function ownLosses(builder: GraphBuilder, value: Value | undefined, { output = '' }: LossSpec): Losses {
+function ownLosses(builder: GraphBuilder, values: ReadonlyMap<string, Value>, spec: LossSpec): Losses {
+  const losses = ofExamples(builder, values, 'output', spec.output ?? '');
+  return spec.weights === undefined ? { losses } : { losses, weights: ofExamples(builder, values, 'weights', spec.weights) };
+}
+
+function ofExamples(builder: GraphBuilder, values: ReadonlyMap<string, Value>, field: string, output: string): Value {
+  const value = values.get(output);
   const [first, ...rest] = value?.shape ?? [];
-  if (value !== undefined && first === 'batch' && rest.every((dim) => dim === 1))
-    return { losses: reshape(builder, value, ['batch']) };
-  throw new UnsupportedModel(`The model gives no losses of single examples as '${output}'`, {
-    field: 'loss.output',
+  if (value !== undefined && first === 'batch' && rest.every((dim) => dim === 1)) return reshape(builder, value, ['batch']);
+  throw new UnsupportedModel(`The model gives nothing for single examples as '${output}'`, {
+    field: `loss.${field}`,
     value: value === undefined ? output : `${output} ${showShape(value.shape)}`,
-    expected: 'an output of shape [batch]: the loss of each example, not their mean',
+    expected: 'an output of shape [batch]: of each example, not their mean',
   });
 }
 

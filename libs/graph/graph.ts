@@ -119,6 +119,8 @@ export interface LossSpec {
   readonly delta?: number;
   /** Of `output`: which one. */
   readonly output?: string;
+  /** Of `output`: the one that holds what each example weighs in the mean; all weigh alike without it. */
+  readonly weights?: string;
   /** Of `output`: the model's input that takes the targets, if it has one. */
   readonly target?: string;
   /** Adds ½ · strength · ‖θ‖² of these parameters (all by default), once, however many examples there are. */

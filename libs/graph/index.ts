@@ -16,7 +16,7 @@ export type {
 } from './graph.js';
 export { GraphError, ProbeSetMismatch, UnknownOp, UnsupportedModel } from './errors.js';
 export { attachLoss } from './attach-loss.js';
-export { lossKindOf, lossSpecOf } from './loss-convention.js';
+export { lossKindOf, lossOutputsOf, lossSpecOf } from './loss-convention.js';
 export { checkProbeSet } from './check-probe-set.js';
 export { exportOnnx } from './onnx/export.js';
 export { importOnnx } from './onnx/import.js';

@@ -12,6 +12,7 @@ export interface LossConventionLike {
   readonly tokens?: string;
   readonly delta?: number;
   readonly output?: string;
+  readonly weights?: string;
   readonly target?: string;
   readonly weightDecay?: number;
   readonly weightDecayParameters?: readonly string[];
@@ -50,6 +51,7 @@ export function lossSpecOf(loss: LossConventionLike | null | undefined): LossSpe
     ...(tokens[loss.tokens ?? ''] === undefined ? {} : { tokens: tokens[loss.tokens ?? '']! }),
     ...(loss.delta ? { delta: loss.delta } : {}),
     ...(loss.output ? { output: loss.output } : {}),
+    ...(loss.weights ? { weights: loss.weights } : {}),
     ...(loss.target ? { target: loss.target } : {}),
     ...(loss.weightDecay
       ? {
@@ -60,4 +62,10 @@ export function lossSpecOf(loss: LossConventionLike | null | undefined): LossSpe
         }
       : {}),
   };
+}
+
+/** The outputs of a model's file that such a loss is made of; undefined where the file's own first one is. */
+export function lossOutputsOf(loss: LossSpec | undefined): readonly string[] | undefined {
+  if (loss?.kind !== 'output') return undefined;
+  return [loss.output ?? '', ...(loss.weights === undefined ? [] : [loss.weights])];
 }

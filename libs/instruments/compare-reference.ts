@@ -6,6 +6,8 @@ export interface ReferenceMeasurement {
 
 export interface ReferenceVerdict {
   readonly ok: boolean;
+  /** What differs first. */
+  readonly what?: 'loss' | 'gradient norm';
   /** The larger relative difference; NaN when there was nothing to compare. */
   readonly difference: number;
   /** A sentence for a person; when not ok it says what to do. */
@@ -26,9 +28,9 @@ export function compareReference(
   measured: { loss: number; gradientNorm: number },
 ): ReferenceVerdict {
   const pairs = [
-    { what: 'loss', theirs: reference.loss, ours: measured.loss, hint: lossHint(reference.loss, measured.loss) },
+    { what: 'loss' as const, theirs: reference.loss, ours: measured.loss, hint: lossHint(reference.loss, measured.loss) },
     {
-      what: 'gradient norm',
+      what: 'gradient norm' as const,
       theirs: reference.gradientNorm,
       ours: measured.gradientNorm,
       hint: 'A part of the network does not train in the graph, or trains only there: compare the list of parameters with the optimizer.',
@@ -41,6 +43,7 @@ export function compareReference(
     if (relative > tolerance || Number.isNaN(relative)) {
       return {
         ok: false,
+        what,
         difference: relative,
         reason: `The exported graph is not the network that is trained: its ${what} on the probe set is ${show(ours)}, the framework's ${show(theirs)}. ${hint}`,
       };

@@ -1,4 +1,5 @@
 /** The front door of this room: what is measured of a snapshot, and whether it may be believed. */
+export { keptPairs, lossesApart, type LossPair } from './compare-losses.js';
 export { compareReference, type ReferenceMeasurement, type ReferenceVerdict } from './compare-reference.js';
 export type { Instrument, Need, OptimizerConstants, Reading, TrackerState } from './instrument.js';
 export {

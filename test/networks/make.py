@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "libs/probes/python/src"))
 sys.path.insert(0, str(HERE))
 
-from stagewatch.pytorch.export import export_by_dynamo, export_by_tracing, fix_padding, shared_names  # noqa: E402
+from stagewatch.pytorch.export import Call, export_by_dynamo, export_by_tracing, fix_padding, make_distinct, shared_names  # noqa: E402
 from stagewatch.pytorch.loss import prediction  # noqa: E402
 from stagewatch.pytorch.subject import as_trained  # noqa: E402
 from zoo import ZOO  # noqa: E402
@@ -43,14 +43,6 @@ EXPORTERS = {"tracing": export_by_tracing, "dynamo": export_by_dynamo}
 
 def flat(tensors):
     return torch.cat([t.detach().reshape(-1).double() for t in tensors]).numpy()
-
-
-def settle(model):
-    """Zero-initialised biases and scales hide mistakes: everything gets a random part."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.add_(0.02 * torch.randn(p.shape, generator=generator))
 
 
 def loss_of(output, y):
@@ -108,7 +100,6 @@ def one(name, make, out):
     model, x = make()
     model.train()
     twin = as_trained(model)
-    settle(twin)
     named = [(n, p) for n, p in twin.named_parameters() if p.requires_grad]
     with torch.no_grad():
         output = prediction(twin(x))
@@ -143,7 +134,8 @@ def one(name, make, out):
             example = x[:2]
             exported = copy.deepcopy(twin)
             fix_padding(exported)
-            (folder / "model.onnx").write_bytes(export(exported, example))
+            make_distinct(exported)
+            (folder / "model.onnx").write_bytes(export(exported, Call.plain(exported, example)))
             failure = None
         except Exception as error:
             failure = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
@@ -180,7 +172,8 @@ def warm_up():
     import transformers.modeling_utils  # noqa: F401
 
     for export in EXPORTERS.values():
-        export(torch.nn.Linear(2, 2), torch.randn(3, 2))
+        linear = torch.nn.Linear(2, 2)
+        export(linear, Call.plain(linear, torch.randn(3, 2)))
 
 
 def record(out, name, why):

@@ -68,12 +68,25 @@ function attach(memory: RunMemory | undefined, attached: AttachRunRequest, attem
 }
 
 function describe(memory: RunMemory, model: ModelDescription, cause: Cause): Outcome {
-  const same = memory.model?.graphDigest === model.graphDigest && memory.model.train?.digest === model.train?.digest;
-  if (same) return quiet(memory);
   const outstanding = ofModelBefore(memory.outstanding, memory.model);
-  const next = { ...memory, model: withoutNames(model), checked: null, outstanding };
+  if (model.unmeasured !== '') {
+    const without = { ...memory, model: null, checked: null, losses: undefined, outstanding };
+    return { ...quiet(without), ...changeInstruments(without, allOff(model.unmeasured), cause) };
+  }
+  if (memory.model !== null && isSameNetwork(memory.model, model)) {
+    // Said again with another reference: that is compared too. What was found before says nothing about it.
+    const isNews = memory.model.referenceStep !== model.referenceStep;
+    return quiet(isNews ? { ...memory, model: withoutNames(model), checked: null } : memory);
+  }
+  const next = { ...memory, model: withoutNames(model), checked: null, losses: undefined, outstanding };
   const states = allOff(model.train === null ? 'the job gave no probe set' : 'no snapshot has been measured yet');
   return { ...quiet(next), ...changeInstruments(next, states, cause) };
+}
+
+function isSameNetwork(one: ModelDescription, other: ModelDescription): boolean {
+  const key = ({ graphDigest, parameters, train }: ModelDescription): string =>
+    JSON.stringify([graphDigest, parameters, train?.digest]);
+  return key(one) === key(other);
 }
 
 /** The names of classes are the owner's data, and nothing here needs them. */

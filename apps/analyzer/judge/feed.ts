@@ -7,6 +7,7 @@ import type { RunMemory } from './memory.js';
 import { findingBodies, quiet, type Cause, type Outcome } from './outcome.js';
 import type { Completed, Point } from './pending-steps.js';
 import { newWish, wishBody } from './standing-wish.js';
+import { watchLosses } from './watch-losses.js';
 
 /** Steps for one lane of detectors. */
 function feed(memory: RunMemory, inputs: readonly StepReadings[], needs: Needs): { judge: JudgeState; findings: Finding[] } {
@@ -33,7 +34,7 @@ export function feedAtOnce(memory: RunMemory, inputs: readonly StepReadings[], c
 /** Steps that are complete; the probe is told when another cadence would serve the judgement better. */
 export function feedComplete(memory: RunMemory, { pending, complete }: Completed, cause: Cause, already = 0): Outcome {
   const { judge, findings } = feed(memory, complete, 'measured');
-  const next = { ...memory, pending, judge };
+  const next = watchLosses({ ...memory, pending, judge }, complete);
   const outcome = { ...quiet(next), findings: findingBodies(next, findings, cause, already) };
   const step = complete.at(-1)?.step;
   const wish = step === undefined ? undefined : wishCadence(taggerStateOf(judge), step);

@@ -1,3 +1,4 @@
+import type { LossPair } from '#instruments/index.js';
 import type { JudgeState } from '#detectors/judge.js';
 import type { RunRow } from '#store/rows.js';
 import type { AttachRunRequest, ModelDescription } from '#wire/generated/messages.js';
@@ -23,6 +24,8 @@ export interface RunMemory {
   readonly model: ModelDescription | null;
   /** The comparison of the model with its framework, once made. */
   readonly checked: ModelCheck | null;
+  /** Training losses beside those on the probe set; missing before the first, and after another network is described. */
+  readonly losses?: LossMemory | undefined;
   readonly instruments: Readonly<Record<string, InstrumentState>>;
   readonly pending: PendingSteps;
   readonly outstanding: Outstanding;
@@ -37,6 +40,15 @@ export interface RunMemory {
   readonly newestSnapshot: SnapshotRef | null;
   /** Blobs that nobody needs once this memory is committed. */
   readonly garbage: readonly string[];
+}
+
+export interface LossMemory {
+  /** The newest, oldest first. */
+  readonly pairs: readonly LossPair[];
+  /** As last logged or announced. */
+  readonly batchSize: number;
+  /** Why curvature is not shown, when they differ for good. */
+  readonly apart?: string | undefined;
 }
 
 export interface ModelCheck {

@@ -77,7 +77,8 @@ function takeMeasurement(memory: RunMemory, snapshot: OutstandingSnapshot, measu
   const states = Object.fromEntries(measurement.instruments.map(({ instrument, on, reason }) => [instrument, { on, reason }]));
   return {
     ...judged,
-    ...changeInstruments(judged.memory, states, cause),
+    // Of a model that has been described since, nothing is known yet.
+    ...(snapshot.model === undefined ? changeInstruments(judged.memory, states, cause) : {}),
     readings: readingRows(memory, snapshot.step, measurement, cause),
   };
 }

@@ -1,4 +1,4 @@
-import { checkProduct, type CompiledModel } from '#engine/index.js';
+import { checkProduct, gradientJump, type CompiledModel } from '#engine/index.js';
 import { compareReference, measureSnapshot } from '#instruments/index.js';
 import { norm } from '#math/vectors.js';
 import type { MeasureJob, MeasureResult } from './measurer.js';
@@ -38,18 +38,32 @@ interface Checked {
   readonly verdict: MeasureResult['check'];
 }
 
+/**
+ * A graph that is another network than the job's stays so until it is described anew. Everything else that fails is of this
+ * snapshot: where the loss has a kink, no derivative can be compared.
+ */
 async function checkModel(model: CompiledModel, theta: Float32Array, job: MeasureJob): Promise<Checked> {
   const { referenceLoss, referenceGradientNorm, referenceStep } = job.model;
   if (job.step === referenceStep) {
     const { loss, gradient } = await model.gradient(theta);
     const reference = { loss: referenceLoss, gradientNorm: referenceGradientNorm };
-    const { ok, reason } = compareReference(reference, { loss, gradientNorm: norm(gradient) });
-    if (!ok) return decided(false, reason);
+    const { ok, what, reason } = compareReference(reference, { loss, gradientNorm: norm(gradient) });
+    const kink = ok || what === 'loss' ? undefined : await kinkAt(model, theta);
+    if (kink !== undefined) return undecided(kink);
+    if (!ok) return { curvatureOff: reason, verdict: { ok, reason } };
   }
   const { ok, error, reason } = await checkProduct(model, theta);
-  return !ok && Number.isNaN(error) ? { curvatureOff: reason, verdict: undefined } : decided(ok, reason);
+  if (ok) return { curvatureOff: undefined, verdict: { ok, reason } };
+  if (Number.isNaN(error)) return undecided(reason);
+  return undecided((await kinkAt(model, theta)) ?? `${reason} Later snapshots are looked at again.`);
 }
 
-function decided(ok: boolean, reason: string): Checked {
-  return { curvatureOff: ok ? undefined : reason, verdict: { ok, reason } };
+function undecided(reason: string): Checked {
+  return { curvatureOff: reason, verdict: undefined };
+}
+
+async function kinkAt(model: CompiledModel, theta: Float32Array): Promise<string | undefined> {
+  const jump = await gradientJump(model, theta);
+  if (jump === 0) return undefined;
+  return `The loss has a kink at these parameters: its gradient jumps by ${(100 * jump).toPrecision(2)} % there, so it has no curvature. Later snapshots are looked at again.`;
 }

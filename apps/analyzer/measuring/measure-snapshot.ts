@@ -72,7 +72,7 @@ async function jobOf(
     tensors: memory.outstanding.layouts[snapshot.layout]!,
     tracker: await trackers.read(run, memory.tracker),
     check: memory.checked === null,
-    curvatureOff: memory.checked?.ok === false ? memory.checked.reason : undefined,
+    curvatureOff: memory.checked?.ok === false ? memory.checked.reason : memory.losses?.apart,
     artifact: (digest) => storedBlob(blobs, `artifacts/${digest}`),
   };
 }

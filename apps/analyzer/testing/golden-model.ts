@@ -52,6 +52,8 @@ export function goldenModel(name = 'tanh-classes', times = 1): { readonly golden
         referenceStep: 0,
         aliases: {},
         unused: [],
+        unmeasured: '',
+        noisyTraining: false,
       },
       loss: { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false },
       optimizer: {

@@ -4,6 +4,7 @@ import {
   importOnnx,
   importTfjs,
   isTfjsGraphModel,
+  lossOutputsOf,
   lossSpecOf,
   parametersOf,
   sizeOf,
@@ -53,7 +54,7 @@ function importGraph(model: ModelDescription, spec: LossSpec | undefined, bytes:
         parameters: model.parameters,
         aliases: model.aliases,
         unused: Object.fromEntries(model.unused.map(({ name, shape }) => [name, shape])),
-        ...(spec?.kind === 'output' ? { outputs: [spec.output ?? ''] } : {}),
+        outputs: lossOutputsOf(spec),
       });
     case 'MODEL_FORMAT_TFJS_LAYERS':
       return importTfjsModel(model, spec, bytes.toString('utf8'));
@@ -75,7 +76,7 @@ function importTfjsModel(
 ): ReturnType<typeof importTfjs> {
   return importTfjs(json, {
     ...(parameters.length > 0 && isTfjsGraphModel(json) ? { parameters } : {}),
-    ...(spec?.kind === 'output' ? { outputs: [spec.output ?? ''] } : {}),
+    outputs: lossOutputsOf(spec),
   });
 }
 
@@ -105,7 +106,8 @@ async function probeSetShape(file: RangeReader, set: ProbeSet, field: string, ig
       expected: String(x.shape[0]),
     });
   }
-  const shape: Shape = { xShape: x.shape, xDtype: x.dtype, yShape: y.shape, yDtype: y.dtype, classNames: set.classNames };
+  const inputs = Object.fromEntries([...arrays].filter(([name]) => name !== 'x' && name !== 'y'));
+  const shape: Shape = { inputs, xShape: x.shape, xDtype: x.dtype, yShape: y.shape, yDtype: y.dtype, classNames: set.classNames };
   if (y.dtype !== 'int64') return shape;
   // As many labels as the examples have numbers at most: a file of labels alone is read no further.
   if (product(y.shape) > product(x.shape)) {

@@ -1,7 +1,7 @@
-import { cast } from '../emit/elementwise.js';
+import { cast, floorMod } from '../emit/elementwise.js';
 import type { Attributes, DType } from '../graph.js';
 import { at } from '../op.js';
-import type { OnnxNode, OpDefinition } from '../op.js';
+import type { Emit, OnnxNode, OpDefinition, Value } from '../op.js';
 import { operandOf, withoutExpand } from './patterns.js';
 
 const conversions: Readonly<Record<DType, (x: number) => number>> = {
@@ -17,6 +17,15 @@ const floats = new Set([1, 10, 11, 16]);
 const wholeNumbers = new Set([6, 7]);
 const narrowWholeNumbers = new Set([2, 3, 4, 5, 12, 13]);
 const BOOL = 9;
+const UINT8 = 2;
+
+/** Bytes wrap around; they are whole numbers here. */
+function readCast(e: Emit, node: OnnxNode): Value {
+  const x = node.input(0);
+  if (node.int('to', 0) !== UINT8 || x.dtype === 'bool') return cast(e, x, targetOf(node));
+  const whole = cast(e, cast(e, x, 'int64'), 'float32');
+  return cast(e, floorMod(e, whole, e.scalar(256)), 'int64');
+}
 
 function targetOf(node: OnnxNode): DType {
   const to = node.int('to', 0);
@@ -24,7 +33,7 @@ function targetOf(node: OnnxNode): DType {
   if (to === BOOL) return 'bool';
   // Truth values fit in any; other values would have to wrap around.
   if (wholeNumbers.has(to) || (narrowWholeNumbers.has(to) && node.input(0).dtype === 'bool')) return 'int64';
-  throw node.unsupported(`a cast of ${node.input(0).dtype} to the ONNX type ${to}`, 'floats, INT32, INT64 or BOOL');
+  throw node.unsupported(`a cast of ${node.input(0).dtype} to the ONNX type ${to}`, 'floats, INT32, INT64, UINT8 or BOOL');
 }
 
 function dtypeOf({ to }: Attributes): DType {
@@ -58,7 +67,7 @@ export const castOp: OpDefinition = {
     write: (writer, node) =>
       void writer.node('Cast', node.inputs, { to: { int: onnxTypes[dtypeOf(node.attributes)] } }, node.output),
     read: {
-      Cast: (e, node) => cast(e, node.input(0), targetOf(node)),
+      Cast: readCast,
       CastLike: (e, node) => cast(e, node.input(0), node.input(1).dtype),
     },
   },

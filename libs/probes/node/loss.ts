@@ -49,6 +49,7 @@ export function lossConvention(loss: LossOption): LossConvention {
     delta: loss.delta ?? 0,
     output: loss.output ?? '',
     target: loss.target ?? '',
+    weights: '',
     weightDecay: loss.weightDecay?.strength ?? 0,
     weightDecayParameters: [...(loss.weightDecay?.parameters ?? [])],
   };

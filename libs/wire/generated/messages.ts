@@ -96,6 +96,8 @@ export interface ModelDescription {
   referenceStep: number;
   aliases: { [key: string]: string };
   unused: UnusedParameter[];
+  unmeasured: string;
+  noisyTraining: boolean;
 }
 
 export interface UnusedParameter {
@@ -187,6 +189,7 @@ export interface LossConvention {
   target: string;
   weightDecay: number;
   weightDecayParameters: string[];
+  weights: string;
 }
 
 export type LossTokens =

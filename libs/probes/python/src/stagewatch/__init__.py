@@ -8,9 +8,9 @@
 """
 
 from .attaching import attach
-from .conventions import MSE, BinaryCrossEntropy, CrossEntropy, Huber, OptimizerConstants
+from .conventions import MSE, BinaryCrossEntropy, CrossEntropy, Huber, OptimizerConstants, OwnLoss
 from .run import Run
 
 __version__ = "0.1.0"
 
-__all__ = ["MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "OptimizerConstants", "Run", "attach"]
+__all__ = ["MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber", "OptimizerConstants", "OwnLoss", "Run", "attach"]

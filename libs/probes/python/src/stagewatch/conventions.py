@@ -79,8 +79,26 @@ def _check_reduction(reduction: str) -> None:
         raise ValueError(f'reduction must be "mean" or "sum" (over outputs), not {reduction!r}')
 
 
-Loss = Union[CrossEntropy, MSE, BinaryCrossEntropy, Huber]
-KINDS = (CrossEntropy, MSE, BinaryCrossEntropy, Huber)
+@dataclass(frozen=True)
+class OwnLoss:
+    """A loss that the job computes itself: exported with the network, which then gives the loss of each example.
+
+    Without `function` it is the model's: what it gives as `loss` when it is called with `labels`.
+    """
+
+    function: Optional[Callable[[Any, Any], Any]] = None
+    #: Examples do not weigh the same: class weights, tokens that do not count.
+    weighted: bool = False
+
+    @property
+    def name(self) -> str:
+        if self.function is None:
+            return "the model's own loss"
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+
+Loss = Union[CrossEntropy, MSE, BinaryCrossEntropy, Huber, OwnLoss]
+KINDS = (CrossEntropy, MSE, BinaryCrossEntropy, Huber, OwnLoss)
 
 _TOKENS: Mapping[str, str] = {
     "mean": "LOSS_TOKENS_MEAN", "example-mean": "LOSS_TOKENS_EXAMPLE_MEAN", "sum": "LOSS_TOKENS_SUM",
@@ -91,6 +109,7 @@ _NAMES: Mapping[str, Loss] = {
     "mse": MSE(), "mean-squared-error": MSE(),
     "binary-cross-entropy": BinaryCrossEntropy(), "bce-with-logits": BinaryCrossEntropy(), "bce": BinaryCrossEntropy(),
     "huber": Huber(), "smooth-l1": Huber(smooth_l1=True),
+    "model": OwnLoss(),
 }
 
 
@@ -99,31 +118,27 @@ class Unsupported(Exception):
 
 
 def read_loss(loss: Any) -> Optional[Loss]:
-    """The loss convention behind what a user gave: a name, one of ours, or a `torch.nn` module."""
-    if loss is None:
-        return None
-    if isinstance(loss, KINDS):
+    """The loss convention behind what a user gave: a name, one of ours, a module or function of PyTorch, or a function."""
+    if loss is None or isinstance(loss, KINDS):
         return loss
     if isinstance(loss, str):
         name = loss.lower().replace("_", "-")
         if name in _NAMES:
             return _NAMES[name]
-        raise Unsupported(f"loss={loss!r} is not known; give one of {', '.join(sorted(_NAMES))}, or stagewatch.MSE(…) and the like")
-    return _of_module(loss)
-
-
-def _of_module(loss: Any) -> Loss:
-    kind = type(loss).__name__
-    read = _MODULES.get(kind)
-    if read is None:
-        raise Unsupported(f"loss of type {kind} is not measured; known are {', '.join(_MODULES)} and stagewatch.MSE(…) and the like")
-    for weight in ("weight", "pos_weight"):
-        if getattr(loss, weight, None) is not None:
-            raise Unsupported(f"{kind} with {weight} is not measured")
-    if loss.reduction != "mean":
-        raise Unsupported(f'{kind} with a reduction other than "mean" is not a mean over examples; '
-                          f'use stagewatch.MSE(reduction="sum") and the like')
-    return read(loss)
+        raise Unsupported(f"loss={loss!r} is not known; give one of {', '.join(sorted(_NAMES))}, a function of output and target, "
+                          "or stagewatch.MSE(…) and the like")
+    if str(getattr(loss, "__module__", "")) == "torch.nn.functional" and loss.__name__ in _FUNCTIONS:
+        return _FUNCTIONS[loss.__name__]
+    read = _MODULES.get(type(loss).__name__)
+    plain = all(getattr(loss, weight, None) is None for weight in ("weight", "pos_weight"))
+    if read is not None and plain and loss.reduction == "mean":
+        return read(loss)
+    if not callable(loss):
+        raise Unsupported(f"loss of type {type(loss).__name__} is not measured: it is no function of output and target")
+    if getattr(loss, "reduction", "mean") == "sum":
+        raise Unsupported(f'{type(loss).__name__} with reduction="sum" is not a mean over examples; '
+                          'use stagewatch.MSE(reduction="sum") and the like')
+    return OwnLoss(loss)
 
 
 def _smooth_l1(loss: Any) -> Loss:
@@ -143,6 +158,12 @@ _MODULES: Mapping[str, Callable[[Any], Loss]] = {
 }
 
 
+_FUNCTIONS: Mapping[str, Loss] = {
+    "cross_entropy": CrossEntropy(), "mse_loss": MSE(), "binary_cross_entropy_with_logits": BinaryCrossEntropy(),
+    "huber_loss": Huber(), "smooth_l1_loss": Huber(smooth_l1=True),
+}
+
+
 def loss_fields(loss: Optional[Loss]) -> Mapping[str, Any]:
     """The fields of `LossConvention` on the wire."""
     if loss is None:
@@ -156,6 +177,9 @@ def loss_fields(loss: Optional[Loss]) -> Mapping[str, Any]:
             "tokens": enum_value("LossTokens", _TOKENS[loss.tokens]),
         }
         return fields if loss.ignore_index is None else {**fields, "ignored_class": loss.ignore_index}
+    if isinstance(loss, OwnLoss):
+        weights = {"weights": "weights"} if loss.weighted else {}
+        return {"kind": enum_value("LossKind", "LOSS_KIND_OUTPUT"), "output": "losses", "target": "target", **weights}
     reduction = "LOSS_REDUCTION_MEAN_OUTPUTS" if loss.reduction == "mean" else "LOSS_REDUCTION_SUM_OUTPUTS"
     fields = {"reduction": enum_value("LossReduction", reduction)}
     if isinstance(loss, MSE):

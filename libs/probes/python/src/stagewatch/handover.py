@@ -36,7 +36,7 @@ class Handover:
             self._left_out = False
             items.extend(self.pipeline.behind.take())
         if type(value) is not float:
-            value = _plain(value)
+            value = plain(value)
         items.append((name, step, value))
         if step > self.newest:
             self.newest = step
@@ -54,7 +54,7 @@ class Handover:
         self._left_out = True
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A float, or a tensor on a device that the encoder's thread fetches: reading it here would stall training."""
     if hasattr(value, "detach"):
         if on_device(value):

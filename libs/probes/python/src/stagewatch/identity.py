@@ -12,6 +12,7 @@ from .records import now_ms, printable
 from .wire import MODEL_FORMAT_ONNX, AttachRunRequest, ModelDescription
 
 TEXT_BYTES = 200
+REASON_BYTES = 1000
 MOST_TAGS = 64
 
 
@@ -29,6 +30,10 @@ class Identity:
     optimizer: Optional[OptimizerConstants] = None
     loss: Optional[Loss] = None
     batch_size: int = 0
+    #: Each update is of all training examples.
+    full_batch: bool = False
+    #: Of the whole training set; 0 when it is not known.
+    training_examples: int = 0
     planned_steps: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     resume: Optional[str] = None
@@ -44,6 +49,8 @@ class Identity:
             project=_shorten(self.project),
             framework=_shorten(self.framework),
             batch_size=self.batch_size,
+            full_batch=self.full_batch,
+            training_examples=self.training_examples,
             planned_steps=self.planned_steps,
             tags={_shorten(str(key)): _shorten(str(value)) for key, value in list(self.tags.items())[:MOST_TAGS]},
             resume_run_id=self.resume or "",
@@ -95,6 +102,10 @@ class Subject:
     reference_loss: Optional[float] = None
     reference_gradient_norm: Optional[float] = None
     reference_step: int = 0
+    #: The loss has a kink there, so its gradient is a matter of the framework: another reference is wanted.
+    has_kink: bool = False
+    #: In training the network is a noisier function than this: dropout, batch normalisation.
+    noisy: bool = False
 
     def description(self) -> Any:
         model = ModelDescription(
@@ -103,6 +114,7 @@ class Subject:
             parameters=list(self.parameters),
             reference_step=self.reference_step,
             aliases=dict(self.aliases),
+            noisy_training=self.noisy,
         )
         for name, shape in self.unused.items():
             model.unused.add(name=name, shape=shape)
@@ -119,4 +131,17 @@ class Subject:
 
     def artifacts(self) -> Dict[str, bytes]:
         sets: Tuple[Optional[ProbeSet], ...] = (self.train, self.val)
-        return {self.graph_digest: self.graph, **{s.digest: s.npz for s in sets if s is not None}}
+        return {self.graph_digest: self.graph, **{s.digest: s.npz() for s in sets if s is not None}}
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """In the place of a `Subject`: why there is none, for people."""
+
+    reason: str
+
+    def description(self) -> Any:
+        return ModelDescription(unmeasured=printable(self.reason).encode("utf-8")[:REASON_BYTES].decode("utf-8", "ignore"))
+
+    def artifacts(self) -> Dict[str, bytes]:
+        return {}

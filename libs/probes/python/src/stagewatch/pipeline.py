@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Deque, Optional
+from typing import Any, Deque, Optional, Union
 
 from . import lifecycle
 from .cadence import Cadence, Wish
 from .encoder import Encoder, Item, new_queue
-from .identity import Attached, Identity, Subject
+from .identity import Attached, Identity, Subject, Unmeasured
 from .journal import Journal
 from .losses import Losses
 from .quiet import Quiet
@@ -56,7 +56,7 @@ class Settings:
 class Pipeline:
     """Started once, ended once."""
 
-    def __init__(self, settings: Settings, identity: Identity, subject: Optional[Subject], cadence: Cadence, quiet: Quiet) -> None:
+    def __init__(self, settings: Settings, identity: Identity, subject: Union[Subject, Unmeasured, None], cadence: Cadence, quiet: Quiet) -> None:
         self._settings = settings
         self._cadence = cadence
         self._quiet = quiet
@@ -99,6 +99,12 @@ class Pipeline:
     @property
     def attached(self) -> Optional[Attached]:
         return self._sender.attached
+
+    def unmeasured(self, reason: str) -> None:
+        """From now on there is no network that could be measured, for this reason; scalars are still sent."""
+        self.on_unmeasured()
+        self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {reason}")
+        self._sender.describe(Unmeasured(reason))
 
     def wake(self) -> None:
         """There is something that should not wait for the next flush."""

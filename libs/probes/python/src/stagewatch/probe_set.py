@@ -5,29 +5,46 @@ They are somebody's data: nothing here is ever printed or logged.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
-from dataclasses import dataclass
-from typing import Any, Optional, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Any, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .conventions import BinaryCrossEntropy, CrossEntropy, Loss, Unsupported
+from .conventions import BinaryCrossEntropy, CrossEntropy, Loss, OwnLoss, Unsupported
+from .examples import read_examples
 
 DEFAULT_EXAMPLES = 5000
-MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """Examples that measurements are taken on, and their bytes on the wire."""
+    """Examples that measurements are taken on. The bytes on the wire are made anew whenever they are asked for."""
 
-    x: npt.NDArray[Any]
+    #: By the names of the model's arguments, in the order of the graph.
+    inputs: Mapping[str, npt.NDArray[Any]]
     y: npt.NDArray[Any]
-    npz: bytes
-    digest: str
+    digest: str = ""
     class_names: Tuple[str, ...] = ()
+    #: Inputs are passed to the model by their names.
+    keywords: bool = False
+    #: Inputs that were given as bytes, and that the model gets as such: they travel as numbers.
+    bytes_: FrozenSet[str] = field(default_factory=frozenset)
+    #: Examples of the whole training set; None when it is not known.
+    of: Optional[int] = None
+
+    @property
+    def x(self) -> npt.NDArray[Any]:
+        return next(iter(self.inputs.values()))
+
+    def npz(self) -> bytes:
+        buffer = io.BytesIO()
+        rest = dict(list(self.inputs.items())[1:])
+        np.savez(buffer, x=self.x, y=self.y, **rest)
+        return buffer.getvalue()
 
 
 def to_numpy(value: Any) -> npt.NDArray[Any]:
@@ -38,40 +55,29 @@ def to_numpy(value: Any) -> npt.NDArray[Any]:
 
 
 def make_probe_set(
-    pair: Tuple[Any, Any],
+    given: Any,
     loss: Loss,
     examples: int = DEFAULT_EXAMPLES,
     seed: int = 0,
     class_names: Optional[Sequence[str]] = None,
+    names: Sequence[str] = (),
 ) -> ProbeSet:
     """Takes at most `examples` examples (and at most 256 MiB of them), the same ones for the same seed."""
-    x, y = pair
-    count = len(x)
-    if count == 0 or len(y) != count:
-        raise Unsupported(f"a probe set needs as many labels as inputs, and at least one; got {count} and {len(y)}")
-    bytes_each = max(1, int(np.prod(np.shape(x)[1:], dtype=np.int64)) * 4)
-    keep = min(count, examples, max(1, MAX_BYTES // bytes_each))
-    if keep < count:
-        rows = np.sort(np.random.default_rng(seed).choice(count, keep, replace=False))
-        x, y = _take(x, rows), _take(y, rows)
-    inputs = _inputs(to_numpy(x))
-    targets = _labels(to_numpy(y), loss)
-    buffer = io.BytesIO()
-    np.savez(buffer, x=inputs, y=targets)
-    npz = buffer.getvalue()
-    return ProbeSet(inputs, targets, npz, hashlib.sha256(npz).hexdigest(), tuple(class_names or ()))
-
-
-def _take(value: Any, rows: npt.NDArray[np.int64]) -> Any:
-    if hasattr(value, "index_select"):
-        import torch
-
-        return value.index_select(0, torch.as_tensor(rows, device=value.device))
-    return np.asarray(value)[rows]
+    taken = read_examples(given, names, examples, seed)
+    arrays = {name: to_numpy(value) for name, value in taken.inputs.items()}
+    bytes_ = frozenset(name for name, array in arrays.items() if array.dtype == np.uint8)
+    inputs = {name: _inputs(array) for name, array in arrays.items()}
+    probe_set = ProbeSet(inputs, _labels(to_numpy(taken.targets), loss), "", tuple(class_names or ()), taken.keywords, bytes_,
+                         taken.of)
+    return dataclasses.replace(probe_set, digest=hashlib.sha256(probe_set.npz()).hexdigest())
 
 
 def _inputs(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.ascontiguousarray(x, dtype=np.int64 if np.issubdtype(x.dtype, np.integer) else np.float32)
+    """Bytes are pictures, and travel as floats; other whole numbers are places in tables."""
+    if x.dtype.kind not in "fiub":
+        raise Unsupported(f"examples are floats or whole numbers; got {x.dtype}")
+    whole = x.dtype.kind in "iub" and x.dtype != np.uint8
+    return np.ascontiguousarray(x, dtype=np.int64 if whole else np.float32)
 
 
 def _class_indices(y: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -98,6 +104,9 @@ def _targets(y: npt.NDArray[Any], loss: Loss) -> npt.NDArray[Any]:
 
 
 def _labels(y: npt.NDArray[Any], loss: Loss) -> npt.NDArray[Any]:
+    if isinstance(loss, OwnLoss):
+        # As the loss itself takes them.
+        return np.ascontiguousarray(y, dtype=np.int64 if y.dtype.kind in "iub" else np.float32)
     if not isinstance(loss, CrossEntropy):
         return _targets(y, loss)
     return _probabilities(y, loss) if loss.probabilities else _class_indices(y)

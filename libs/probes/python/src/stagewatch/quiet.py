@@ -24,7 +24,7 @@ class Quiet:
                 if kind in self._said:
                     return
                 self._said.add(kind)
-            logger.warning("%s", message)
+            logger.warning("stagewatch: %s", message)
         except Exception:  # a broken logging handler is no reason to stop either
             pass
 

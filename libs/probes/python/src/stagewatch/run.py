@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 from . import lifecycle
 from .cadence import Cadence
 from .clock import StepClock
-from .handover import Handover, on_device
+from .handover import Handover, on_device, plain
 from .identity import Attached
 from .outcome import Outcome, released_by_error, status_of
 from .pipeline import Pipeline
@@ -41,6 +41,9 @@ class Run:
         self._first_step = clock.updates
         self._optimizer: Callable[[], Any] = _nothing
         self._unhook: Callable[[], Any] = _nothing
+        #: What is seen of training beside its updates; None in hand-written loops.
+        self._hooks: Any = None
+        self._batch_size = 0
         #: The rate as the optimizer holds it (to see at a glance that it is the same object), and as a number.
         self._rate_seen: Any = None
         self._rate = float("nan")
@@ -49,7 +52,7 @@ class Run:
     # What training calls.
 
     def step(self, loss: Any = None, parameters: Optional[Parameters] = None, **scalars: Any) -> None:
-        """Reports the step's training loss, once for each optimizer update, right before or right after it.
+        """Reports the step's training loss: once for each optimizer update, right before or right after it, or once a micro-batch.
 
         Arguments:
             loss: a number or a tensor; becomes `loss.train`.
@@ -62,14 +65,12 @@ class Run:
         try:
             if not self._looked:
                 self._look()
-            step = self._clock.report()
+            given = scalars if loss is None else {"loss.train": loss, **scalars}
+            # Plain at once: what waits for its step must not hold the graph of a loss.
+            self._clock.take({name: plain(value) for name, value in given.items()})
+            step = self._say()
             if step is None:
                 return
-            point = self._handover.point
-            if loss is not None:
-                point("loss.train", step, loss)
-            for name in scalars:
-                point(name, step, scalars[name])
             if parameters is not None:
                 self._taker.arrays(step, self._rate, parameters)
             else:
@@ -156,7 +157,7 @@ class Run:
 
     # What the optimizer's hook calls.
 
-    def _before_update(self) -> None:
+    def _before_update(self, closure: bool = False) -> None:
         """θ_t is still in place, and the learning rate is the one that this update uses."""
         if not self._on:
             return
@@ -164,7 +165,11 @@ class Run:
             if not self._looked:
                 self._look()
             self._taker.release()
-            step = self._clock.update()
+            step = self._clock.update(closure)
+            self._say()
+            hooks = self._hooks
+            if hooks is not None:
+                self._batch(step, hooks.examples_of_update(self._clock.unmatched, closure))
             reason = self._cadence.due(step)
             optimizer = self._optimizer()
             if optimizer is not None:
@@ -174,6 +179,9 @@ class Run:
                     self._new_rate(step, float(rate))
                     reason = self._cadence.due(step)
             if reason:
+                clip = hooks.clipping() if hooks is not None else None
+                if clip is not None:
+                    self._handover.point("gradient.clip", step, clip)
                 self._taker.model(step, self._rate, reason, reported=self._clock.reported >= step)
         except Exception as error:
             self._quiet.trouble("the optimizer's hook", error)
@@ -181,6 +189,21 @@ class Run:
     def _look(self) -> None:
         self._looked = True
         self._outcome.look()
+
+    def _batch(self, step: int, size: Optional[int]) -> None:
+        """This update is of so many examples."""
+        if size and size != self._batch_size:
+            self._batch_size = size
+            self._handover.point("batch_size", step, float(size))
+
+    def _say(self) -> Optional[int]:
+        """Hands over the numbers of steps that are complete; the newest of them, or None."""
+        step = None
+        for report in self._clock.complete():
+            step = report.step
+            for name, value in report.values.items():
+                self._handover.point(name, step, value)
+        return step
 
     def _new_rate(self, step: int, value: float) -> None:
         if value != self._rate:
@@ -197,6 +220,8 @@ class Run:
         was_on = self._on
         try:
             if was_on:
+                self._clock.end()
+                self._say()
                 self._taker.release()
                 # θ after the last update; what an exception left behind may be half an update.
                 if status == "finished" and self._clock.updates > self._first_step and hasattr(self._taker.source, "alive"):

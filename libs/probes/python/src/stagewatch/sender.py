@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ._grpc import grpc
 from .attachment import Attachment
 from .errors import FATAL, Refused, Weather, classify
 from .events import SenderEvents
-from .identity import Attached, Identity, Subject
+from .identity import Attached, Identity, Subject, Unmeasured
 from .journal import Entry, Journal
 from .quiet import Quiet
 from .records import fill_gap, now_ms
@@ -38,8 +38,8 @@ TRIES = 5
 class Sender:
     """Runs in one thread. Everything that it meets is either waited for or said once."""
 
-    def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Optional[Subject], journal: Journal,
-                 snapshots: SnapshotQueue, quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
+    def __init__(self, address: str, token: Optional[str], identity: Identity, subject: Union[Subject, Unmeasured, None],
+                 journal: Journal, snapshots: SnapshotQueue, quiet: Quiet, events: SenderEvents, secrets: RunSecrets) -> None:
         self._address = address
         self._token = token
         self._identity = identity
@@ -56,6 +56,8 @@ class Sender:
         self._stopping = False
         self._hurry = threading.Event()
         self._pauses = 0
+        #: Held while the service is told which network is trained: the uploader does so too.
+        self._describing = threading.Lock()
         #: After a refusal records go one by one up to here, so that the next refusal names its record.
         self._single_until = 0
         self.attached: Optional[Attached] = None
@@ -135,29 +137,50 @@ class Sender:
             self.attached = self._attachment.attach(client)
             self._events.on_attached(self.attached)
 
+    def describe(self, subject: Union[Subject, Unmeasured]) -> None:
+        """Another network from now on, or the reason why there is none any more."""
+        self.subject = subject
+        self._journal.wake()
+
+    def _describe_now(self, client: IngestClient, subject: Subject) -> None:
+        """The network of the snapshot that is about to be uploaded."""
+        self.subject = subject
+        self._describe(client)
+
     def _describe(self, client: IngestClient) -> None:
-        """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars."""
-        if self.subject is None:
+        """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars, and its reason is said."""
+        with self._describing:
+            self._describe_alone(client)
+
+    def _describe_alone(self, client: IngestClient) -> None:
+        subject = self.subject
+        if subject is None:
             return
         try:
             for _ in range(TRIES):
-                missing = self._ask_description(client, self.subject)
+                missing = self._ask_description(client, subject)
                 if not missing:
-                    self.described = self.subject.description()
-                    self.subject = None
+                    self.described = subject.description()
+                    if self.subject is subject:
+                        self.subject = None
                     return
-                artifacts = self.subject.artifacts()
+                artifacts = subject.artifacts()
                 for digest in missing:
                     self._upload(client, BLOB_KIND_ARTIFACT, digest, memoryview(artifacts[digest]))
             raise Weather("the service keeps asking for the same artifacts")
         except Refused as refused:
             if refused.refusal.code in FATAL:
                 raise
-            self.subject = None
-            self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
             self._events.on_unmeasured()
+            if isinstance(subject, Unmeasured):
+                # A service that knows no reasons.
+                self.subject = None
+                return
+            self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
+            self.subject = Unmeasured(f"the network was refused: {refused}")
+            self._describe_alone(client)
 
-    def _ask_description(self, client: IngestClient, subject: Subject) -> Any:
+    def _ask_description(self, client: IngestClient, subject: Union[Subject, Unmeasured]) -> Any:
         attached = self._known()
         request = DescribeModelRequest(run_id=attached.run_id, attempt=attached.attempt,
                                        instance_id=self._identity.instance_id, model=subject.description())
@@ -186,7 +209,8 @@ class Sender:
             self._journal.rewind(stream.next_sequence)
             self.connected = True
             self._pauses = 0
-            self.uploader.connected(lambda key, data: self._upload(client, BLOB_KIND_SNAPSHOT, key, data))
+            self.uploader.connected(lambda key, data: self._upload(client, BLOB_KIND_SNAPSHOT, key, data),
+                                    lambda subject: self._describe_now(client, subject))
             self._pump(stream)
         finally:
             self.uploader.disconnected()
@@ -198,6 +222,8 @@ class Sender:
                 raise stream.failure
             if self._complete:
                 return
+            if self.subject is not None:
+                self._describe(client)
             entry = self._journal.head()
             if entry is not None and self._may_send(entry, stream):
                 self._send_records(stream)
@@ -229,7 +255,7 @@ class Sender:
         journal = self._journal
         mark = (journal.next_sequence, journal.acknowledged, stream.credit_bytes)
         journal.wait(
-            lambda: self._stopping or stream.failure or self._complete
+            lambda: self._stopping or stream.failure or self._complete or self.subject is not None
             or mark != (journal.next_sequence, journal.acknowledged, stream.credit_bytes),
             1.0,
         )

@@ -58,10 +58,10 @@ class BufferPool:
 class SnapshotItem:
     """A snapshot on its way: taken by training, sent by the sender."""
 
-    __slots__ = ("step", "learning_rate", "reason", "layout", "buffer", "pool", "time_ms")
+    __slots__ = ("step", "learning_rate", "reason", "layout", "buffer", "pool", "time_ms", "subject")
 
     def __init__(self, step: int, learning_rate: float, reason: str, layout: Layout, buffer: Optional[Buffer],
-                 pool: Optional[BufferPool], time_ms: int) -> None:
+                 pool: Optional[BufferPool], time_ms: int, subject: Any = None) -> None:
         self.step = step
         self.learning_rate = learning_rate
         self.reason = reason
@@ -69,6 +69,8 @@ class SnapshotItem:
         self.buffer = buffer
         self.pool = pool
         self.time_ms = time_ms
+        #: The description that it needs, where that is not the one of the beginning.
+        self.subject = subject
 
     def wait_ready(self) -> None:
         if self.buffer is not None and self.buffer.ready is not None:

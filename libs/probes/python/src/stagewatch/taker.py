@@ -25,7 +25,7 @@ class Taker:
         self._on_snapshot = on_snapshot
         self._pending: Optional[SnapshotItem] = None
         self._skipping = False
-        #: Where parameters are copied from: `TorchParameters`, or `ArrayParameters` from the first arrays on.
+        #: Where parameters are copied from: `TorchSource`, or `ArrayParameters` from the first arrays on.
         self.source: Any = None
         self.taken = 0
 
@@ -37,6 +37,7 @@ class Taker:
             return
         if self._on_snapshot is not None and reason != "last":
             self._on_snapshot(step)
+        self.source.look(step)
         item = self._item(step, rate, reason, self._copied(self.source.copy))
         if item is None:
             return
@@ -87,4 +88,5 @@ class Taker:
         self._skipping = False
         self._cadence.taken(step)
         self.taken += 1
-        return SnapshotItem(step, rate, reason, self.source.layout, buffer, self.source.pool, int(time.time() * 1000))
+        return SnapshotItem(step, rate, reason, self.source.layout, buffer, self.source.pool, int(time.time() * 1000),
+                            getattr(self.source, "subject", None))

@@ -15,7 +15,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from .identity import Subject
 from .journal import Entry, Journal
 from .layout import Layout, TensorSlot
 
@@ -235,7 +234,7 @@ def _snapshot(kept: Dict[str, Any]) -> QueuedSnapshot:
 
 def job_of(address: str, identity: Any, sender: Any) -> Job:
     """What a job was, from what sends for it. Artifacts that the service has are not kept twice."""
-    subject: Optional[Subject] = sender.subject
+    subject: Any = sender.subject
     model = sender.described if subject is None else subject.description()
     return Job(address, identity.request(), model, {} if subject is None else subject.artifacts(), identity.rank)
 

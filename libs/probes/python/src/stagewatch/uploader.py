@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from ._grpc import grpc
 from .errors import FATAL, Refused, Weather
@@ -18,6 +18,10 @@ PAUSE_S = 0.25
 
 #: Uploads these bytes under this key and answers the name of the blob.
 Upload = Callable[[str, memoryview], str]
+#: Tells the service which network snapshots are of from now on.
+Describe = Callable[[Any], None]
+# What is under way before another network is described is waited for so long.
+ORDER_S = 10.0
 
 
 class Uploader:
@@ -28,11 +32,17 @@ class Uploader:
         self._journal = journal
         self._quiet = quiet
         self._upload: Optional[Upload] = None
+        self._describe: Optional[Describe] = None
+        #: The description that a snapshot asked for last.
+        self._described: Any = None
+        #: The newest record of a snapshot.
+        self._newest = 0
         self._stopping = False
         self._tries = 0
 
-    def connected(self, upload: Upload) -> None:
+    def connected(self, upload: Upload, describe: Describe) -> None:
         """From now on uploads go this way."""
+        self._describe = describe
         self._upload = upload
         self._queue.wake()
 
@@ -65,6 +75,10 @@ class Uploader:
         item = queued.item
         record = Record(step=item.step, client_time_ms=item.time_ms)
         try:
+            self._see_described(item.subject)
+            if queued not in self._queue.waiting:
+                # The network was refused, and its snapshots are wanted no more.
+                return True
             blob = upload(f"step-{item.step}-{queued.announced}", self._queue.data(queued))
             fill_snapshot(record.snapshot, blob, item, queued.announced)
         except (Refused, OSError, ValueError, RuntimeError) as error:
@@ -83,9 +97,17 @@ class Uploader:
             return True
         self._tries = 0
         if queued in self._queue.waiting:
-            self._journal.append(record, snapshots=1, first_step=item.step, force=True)
+            self._newest = self._journal.append(record, snapshots=1, first_step=item.step, force=True)
             self._queue.done(queued)
         return True
+
+    def _see_described(self, subject: Any) -> None:
+        """A snapshot of another network than those before it waits until they have arrived, and describes its own."""
+        if subject is None or subject is self._described or self._describe is None:
+            return
+        self._journal.wait(lambda: self._stopping or self._journal.acknowledged >= self._newest, ORDER_S)
+        self._describe(subject)
+        self._described = subject
 
     def withdraw(self, gone: "list[QueuedSnapshot]", reason: str) -> None:
         """Says that these will not come."""

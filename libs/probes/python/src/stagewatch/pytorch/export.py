@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from typing import Any, Dict, Iterator, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 import torch
 
@@ -17,16 +18,32 @@ from ..conventions import Unsupported
 from .loss import prediction
 
 
-def export_onnx(model: Any, example: Any) -> bytes:
-    """Exports a model that may be changed, with an example of at least two examples."""
+@dataclass(frozen=True)
+class Call:
+    """How the network is called for its graph: what comes in, in this order, and what comes out."""
+
+    inputs: Mapping[str, Any]
+    #: Of `inputs` in their order.
+    compute: Callable[..., Any]
+    outputs: Sequence[str] = ("output",)
+
+    @staticmethod
+    def plain(model: Any, example: Any) -> "Call":
+        forward = model.forward
+        return Call({data_name(model): example}, lambda x: prediction(forward(x)))
+
+
+def export_onnx(model: Any, call: Call) -> bytes:
+    """Exports a model that may be changed, with an example of at least two examples. Values of what is trained are not kept."""
     fix_padding(model)
+    make_distinct(model)
     try:
-        return export_by_tracing(model, example)
+        return export_by_tracing(model, call)
     except Exception as first:
         if not hasattr(torch.onnx, "ONNXProgram"):
             raise Unsupported(f"torch.onnx cannot export this model: {_said(first)}") from first
         try:
-            return export_by_dynamo(model, example)
+            return export_by_dynamo(model, call)
         except Exception as second:
             raise Unsupported(
                 f"torch.onnx cannot export this model ({_said(first)}; {_said(second)}); "
@@ -34,41 +51,43 @@ def export_onnx(model: Any, example: Any) -> bytes:
             ) from second
 
 
-def export_by_tracing(model: Any, example: Any) -> bytes:
+def export_by_tracing(model: Any, call: Call) -> bytes:
     """Weights stay out of the file where nothing else needs values, so that a network exported twice is one artifact."""
     constants = any(True for _ in model.buffers()) or any(not p.requires_grad for p in model.parameters())
-    name = data_name(model)
     arguments: Dict[str, Any] = {
         "do_constant_folding": False,
         "training": torch.onnx.TrainingMode.PRESERVE,
-        "input_names": [name],
-        "output_names": ["output"],
-        "dynamic_axes": {name: {0: "batch"}, "output": {0: "batch"}},
+        "input_names": list(call.inputs),
+        "output_names": list(call.outputs),
+        "dynamic_axes": {name: {0: "batch"} for name in (*call.inputs, *call.outputs)},
         "export_params": constants,
         "keep_initializers_as_inputs": True if constants else None,
     }
     if hasattr(torch.onnx, "ONNXProgram"):
         arguments["dynamo"] = False
     out = io.BytesIO()
-    with _one_output(model), _no_graphs_on_screen():
-        torch.onnx.export(model, (example,), out, **arguments)
+    with _called(model, call), _no_graphs_on_screen():
+        torch.onnx.export(model, tuple(call.inputs.values()), out, **arguments)
     return out.getvalue()
 
 
-def export_by_dynamo(model: Any, example: Any) -> bytes:
+def export_by_dynamo(model: Any, call: Call) -> bytes:
     """Batch normalisation in training mode is written out: this exporter would write it as inference, without a word."""
-    with _one_output(model), _batch_statistics(model):
+    batch = torch.export.Dim("batch")
+    with _called(model, call), _batch_statistics(model):
         program = torch.onnx.export(
-            model, (example,), dynamo=True, optimize=False, verbose=False, input_names=[data_name(model)],
-            output_names=["output"], dynamic_shapes=({0: torch.export.Dim("batch")},),
+            model, tuple(call.inputs.values()), dynamo=True, optimize=False, verbose=False, input_names=list(call.inputs),
+            output_names=list(call.outputs), dynamic_shapes=(tuple({0: batch} for _ in call.inputs),),
         )
     return bytes(program.model_proto.SerializeToString())
 
 
 def data_name(model: Any) -> str:
-    names = {name for name, _ in model.named_parameters()}
-    name = "x"
-    while name in names:
+    return free_name("x", {name for name, _ in model.named_parameters()})
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    while name in taken:
         name += "_"
     return name
 
@@ -90,20 +109,43 @@ def fix_padding(model: Any) -> None:
         module.forward = functools.partial(_padded_embedding, module, padding)
 
 
+def make_distinct(model: Any) -> None:
+    """Gives everything that is trained other numbers: the older exporter makes one weight of those that are equal, as fresh ones are.
+
+    The numbers are the same in every run, so that a network exported twice is one artifact; snapshots carry the true ones.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    taken = {_beginning(t) for t in (*model.buffers(), *(p for p in model.parameters() if not p.requires_grad))}
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in trained:
+            while True:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+                if parameter.numel() == 0 or _beginning(parameter) not in taken:
+                    break
+            taken.add(_beginning(parameter))
+
+
+def _beginning(tensor: Any) -> Tuple[Any, ...]:
+    return (tuple(tensor.shape), *tensor.detach().reshape(-1)[:8].tolist())
+
+
 def _padded_embedding(module: Any, padding: int, ids: Any) -> Any:
     rows = torch.nn.functional.embedding(ids, module.weight)
     return torch.where((ids == padding).unsqueeze(-1), module.padding_row, rows)
 
 
 @contextlib.contextmanager
-def _one_output(model: Any) -> Iterator[None]:
-    """The model with the output that the loss is taken of, and no other."""
-    forward = model.forward
-    model.forward = lambda x: prediction(forward(x))
+def _called(model: Any, call: Call) -> Iterator[None]:
+    """The model with these inputs and outputs, and no others."""
+    given = model.__dict__.get("forward")
+    model.forward = lambda *tensors: call.compute(*tensors)
     try:
         yield
     finally:
         del model.forward
+        if given is not None:
+            model.forward = given
 
 
 @contextlib.contextmanager

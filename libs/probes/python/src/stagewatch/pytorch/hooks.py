@@ -7,15 +7,34 @@ import weakref
 from typing import Any, Callable
 
 
-def before_update(optimizer: Any, callback: Callable[[], None]) -> Callable[[], None]:
-    """Installs the hook and returns what removes it. The optimizer holds the callback, not the other way round."""
-    if hasattr(optimizer, "register_step_pre_hook"):
-        def pre_hook(_optimizer: Any, _args: Any, _kwargs: Any) -> None:
-            callback()
+def unwrap_optimizer(optimizer: Any) -> Any:
+    """The optimizer inside those of Accelerate and others that hold one as `optimizer`: it has the hooks, and it steps."""
+    for _ in range(4):
+        inner = getattr(optimizer, "optimizer", None)
+        if inner is None or not hasattr(inner, "param_groups"):
+            return optimizer
+        optimizer = inner
+    return optimizer
 
+
+def before_update(optimizer: Any, callback: Callable[[bool], None]) -> Callable[[], None]:
+    """Installs the hook and returns what removes it. The callback is told whether a closure computes the gradient.
+
+    The optimizer holds the callback, not the other way round.
+    """
+    def pre_hook(_optimizer: Any, args: Any, kwargs: Any) -> None:
+        callback(_has_closure(args, kwargs))
+
+    try:
         handle = optimizer.register_step_pre_hook(pre_hook)
-        return lambda: handle.remove()
-    return _wrap_step(optimizer, callback)
+    except (AttributeError, NotImplementedError, TypeError):
+        # PyTorch before 2.0, and optimizers that are none of PyTorch's.
+        return _wrap_step(optimizer, callback)
+    return lambda: handle.remove()
+
+
+def _has_closure(args: Any, kwargs: Any) -> bool:
+    return any(callable(value) for value in (*args, *kwargs.values()))
 
 
 class _BoundStep:
@@ -36,8 +55,7 @@ class _BoundStep:
         return self.__func__(self._optimizer(), *args, **kwargs)
 
 
-def _wrap_step(optimizer: Any, callback: Callable[[], None]) -> Callable[[], None]:
-    """PyTorch before 2.0 has no such hook."""
+def _wrap_step(optimizer: Any, callback: Callable[[bool], None]) -> Callable[[], None]:
     active = [True]
     given = optimizer.__dict__.get("step")
     if given is None:
@@ -46,7 +64,7 @@ def _wrap_step(optimizer: Any, callback: Callable[[], None]) -> Callable[[], Non
         @functools.wraps(original)
         def with_self(self: Any, *args: Any, **kwargs: Any) -> Any:
             if active[0]:
-                callback()
+                callback(_has_closure(args, kwargs))
             return original(self, *args, **kwargs)
 
         mine: Any = _BoundStep(optimizer, with_self)
@@ -55,7 +73,7 @@ def _wrap_step(optimizer: Any, callback: Callable[[], None]) -> Callable[[], Non
         @functools.wraps(given)
         def without_self(*args: Any, **kwargs: Any) -> Any:
             if active[0]:
-                callback()
+                callback(_has_closure(args, kwargs))
             return given(*args, **kwargs)
 
         mine = without_self

@@ -14,8 +14,9 @@ from ..snapshots import Buffer, BufferPool
 class TorchParameters:
     """The parameters that are trained, in the order of `model.named_parameters()`."""
 
-    def __init__(self, model: Any, memory_bytes: int) -> None:
-        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    def __init__(self, model: Any, memory_bytes: int, trained: List[Any]) -> None:
+        own = {id(p) for p in trained}
+        named = [(name, p) for name, p in model.named_parameters() if id(p) in own]
         self._references = [weakref.ref(p) for _, p in named]
         self._device = any(p.device.type == "cuda" for _, p in named)
         self.layout = make_layout(

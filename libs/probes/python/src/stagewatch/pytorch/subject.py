@@ -6,24 +6,32 @@ stay as they are, and so does the state of the random generators.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
+import inspect
 import math
 import time
 import warnings
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
-from ..conventions import CrossEntropy, Loss
+from ..conventions import CrossEntropy, Loss, OwnLoss
 from ..identity import Subject
 from ..probe_set import ProbeSet
-from .export import export_onnx, shared_names
+from .export import Call, export_onnx, free_name, shared_names
 from .loss import loss_sum, prediction, settled
+from .own_loss import CHECKED_EXAMPLES, of_examples, settled_own
 
 REFERENCE_CHUNK = 1024
+KINK_EXAMPLES = 64
+#: Of the parameters' length.
+KINK_STEPS = (1e-3 / 16, 1e-3 / 256)
+#: Of the gradient; less is rounding.
+KINK_SMALLEST = 1e-3
 
 
 def unwrap(model: Any) -> Any:
@@ -38,18 +46,22 @@ def unwrap(model: Any) -> Any:
     return model
 
 
-def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet], step: int) -> Tuple[Subject, float]:
-    """The description of what is trained, and the seconds that it took."""
+def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet], step: int,
+                 trained: Optional[Sequence[Any]] = None) -> Tuple[Subject, float]:
+    """The description of what is trained, and the seconds that it took.
+
+    `trained` are the parameters that the optimizer steps: others are constants of the network. None: all that want a gradient.
+    """
     began = time.perf_counter()
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+    with torch.random.fork_rng(devices=_devices()), warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
-        twin = as_trained(model)
+        twin = as_trained(model, trained)
         loss = _settle(twin, loss, train, val)
         named = [(name, p) for name, p in twin.named_parameters() if p.requires_grad]
         reference_loss, gradient = reference(twin, loss, train)
-        squares = sum(float((g.double() ** 2).sum().item()) for g in gradient if g is not None)
-        graph = export_onnx(twin, example_of(twin, train.x))
+        has_kink = gradient_jumps(twin, loss, train)
+        noisy = is_noisy(model, twin, train)
+        graph = export_onnx(twin, call_of(twin, loss, train))
     subject = Subject(
         graph=graph,
         graph_digest=hashlib.sha256(graph).hexdigest(),
@@ -60,15 +72,95 @@ def make_subject(model: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet
         aliases=shared_names(twin),
         unused={name: tuple(p.shape) for (name, p), g in zip(named, gradient) if g is None},
         reference_loss=reference_loss,
-        reference_gradient_norm=math.sqrt(squares),
+        reference_gradient_norm=_norm(gradient),
         reference_step=step,
+        has_kink=has_kink,
+        noisy=noisy,
     )
     return subject, time.perf_counter() - began
 
 
-def as_trained(model: Any) -> Any:
+def refer_again(model: Any, train: ProbeSet, subject: Subject, trained: Sequence[Any], step: int) -> Subject:
+    """The same description with the loss and the gradient of now."""
+    assert subject.loss is not None
+    with torch.random.fork_rng(devices=_devices()), warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")
+        twin = as_trained(model, trained)
+        reference_loss, gradient = reference(twin, subject.loss, train)
+        has_kink = gradient_jumps(twin, subject.loss, train)
+    return dataclasses.replace(subject, reference_loss=reference_loss, reference_gradient_norm=_norm(gradient), reference_step=step,
+                               has_kink=has_kink)
+
+
+def _devices() -> List[int]:
+    return [torch.cuda.current_device()] if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+
+
+def _norm(gradient: Sequence[Any]) -> float:
+    return math.sqrt(sum(float((g.double() ** 2).sum().item()) for g in gradient if g is not None))
+
+
+def is_noisy(model: Any, twin: Any, train: ProbeSet) -> bool:
+    """Does the network give something else when it is called twice in training, or for another batch?"""
+    if _mixes(twin):
+        return True
+    modes = [(module, module.training) for module in twin.modules()]
+    try:
+        for (module, _), own in zip(modes, model.modules()):
+            module.training = own.training or not model.training
+        with torch.no_grad(), kept_buffers(twin):
+            one, other = (prediction(called(twin, train, 0, KINK_EXAMPLES)) for _ in range(2))
+        return not torch.equal(one, other)
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def gradient_jumps(twin: Any, loss: Loss, train: ProbeSet) -> bool:
+    """Is there a kink at these parameters? The gradients on either side stay apart, however near they are taken."""
+    few = dataclasses.replace(train, inputs={name: a[:KINK_EXAMPLES] for name, a in train.inputs.items()}, y=train.y[:KINK_EXAMPLES])
+    parameters = [p for p in twin.parameters() if p.requires_grad]
+    generator = torch.Generator().manual_seed(3)
+    direction = [torch.randn(p.shape, generator=generator).to(p) for p in parameters]
+    size = math.sqrt(sum(p.numel() for p in parameters))
+    length = 1 + _norm([p.detach() for p in parameters])
+    before = [p.detach().clone() for p in parameters]
+
+    def at(shift: float) -> List[Any]:
+        with torch.no_grad():
+            for p, start, d in zip(parameters, before, direction):
+                p.copy_(start + d * (shift * length / size))
+        return reference(twin, loss, few)[1]
+
+    apart = []
+    try:
+        for step in KINK_STEPS:
+            ahead, behind = at(step), at(-step)
+            apart.append(_norm([a - b for a, b in zip(ahead, behind) if a is not None and b is not None])
+                         / max(_norm(ahead), _norm(behind), 1e-30))
+    finally:
+        with torch.no_grad():
+            for p, start in zip(parameters, before):
+                p.copy_(start)
+    return apart[1] > KINK_SMALLEST and apart[1] > 0.5 * apart[0]
+
+
+def argument_names(model: Any) -> List[str]:
+    """Of what the model takes by place."""
+    try:
+        return [name for name, each in inspect.signature(model.forward).parameters.items()
+                if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        return []
+
+
+def as_trained(model: Any, trained: Optional[Sequence[Any]] = None) -> Any:
     """A copy as it is measured: batch normalisation as in training, and nothing random (dropout, stochastic depth)."""
     twin = copy.deepcopy(model)
+    if trained is not None:
+        stepped = {id(p) for p in trained}
+        for parameter, own in zip(model.parameters(), twin.parameters()):
+            own.requires_grad_(id(parameter) in stepped)
     normalised = {
         module for module in twin.modules()
         # Attached before `model.train()`: it is the training mode that is measured.
@@ -77,6 +169,9 @@ def as_trained(model: Any) -> Any:
     twin.eval()
     for module in twin.modules():
         module._forward_hooks.clear()
+        for key, hook in list(module._forward_pre_hooks.items()):
+            if getattr(hook, "of_stagewatch", False):
+                del module._forward_pre_hooks[key]
         # Some networks of timm keep biases of attention in evaluation mode, and their gradient is lost with them.
         if module in normalised or hasattr(module, "attention_bias_cache"):
             module.training = True
@@ -91,26 +186,90 @@ def as_trained(model: Any) -> Any:
 
 def _settle(twin: Any, loss: Loss, train: ProbeSet, val: Optional[ProbeSet]) -> Loss:
     """What shapes and values of the targets say about the loss."""
+    if isinstance(loss, CrossEntropy) and shifts_inside(twin, train):
+        loss = OwnLoss()
+    if isinstance(loss, OwnLoss):
+        return _settle_own(twin, loss, train)
     if not isinstance(loss, CrossEntropy):
         return loss
     if not loss.probabilities:
         ignored = -100 if loss.ignore_index is None else loss.ignore_index
         there = any(bool((s.y == ignored).any()) for s in (train, val) if s is not None)
         loss = dataclasses.replace(loss, ignore_index=ignored if there else None)
-    with torch.no_grad():
-        output = prediction(twin_on(twin, train.x[:2]))
+    with torch.no_grad(), kept_buffers(twin):
+        output = prediction(called(twin, train, 0, 2))
     return settled(loss, tuple(output.shape[1:]), tuple(train.y.shape[1:]))
 
 
-def twin_on(twin: Any, x: Any) -> Any:
+def _settle_own(twin: Any, loss: OwnLoss, train: ProbeSet) -> OwnLoss:
+    """A function is tried on what the network gives once; the loss inside a network with the network."""
+    count = len(train.x)
+    with kept_buffers(twin):
+        if loss.function is None:
+            return settled_own(loss, lambda size: _own(twin, loss, train, 0, size),
+                               lambda candidate, size: own_losses(twin, candidate, train, 0, size), count, not _mixes(twin))
+        with torch.no_grad():
+            output = called(twin, train, 0, CHECKED_EXAMPLES)
+        target = target_of(twin, train, 0, CHECKED_EXAMPLES)
+
+        def plain(size: int) -> Any:
+            return _function_of(loss, _first(output, size), target[:size])
+        return settled_own(loss, plain, lambda candidate, size: of_examples(candidate, lambda: plain(size), size), count, True)
+
+
+def _first(output: Any, size: int) -> Any:
+    """The same output of fewer examples."""
+    if torch.is_tensor(output):
+        return output[:size] if output.dim() > 0 else output
+    if isinstance(output, dict):
+        few = {name: _first(value, size) for name, value in output.items()}
+        return type(output)(**few) if type(output) is not dict else few
+    if isinstance(output, (tuple, list)):
+        return type(output)(_first(value, size) for value in output)
+    return output
+
+
+def _mixes(twin: Any) -> bool:
+    """Batch normalisation in training mode sees its batch."""
+    return any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training for m in twin.modules())
+
+
+def shifts_inside(model: Any, train: ProbeSet) -> bool:
+    """A language model that is given its own inputs as labels moves them by one place inside its loss."""
+    if "labels" not in argument_names(model) or not hasattr(model, "config"):
+        return False
+    same = train.x.shape == train.y.shape and train.x.dtype == train.y.dtype
+    return bool(same and ((train.x == train.y) | (train.y == -100)).all())
+
+
+@contextlib.contextmanager
+def kept_buffers(twin: Any) -> Iterator[None]:
     """Statistics of batch normalisation move, and are put back."""
     state = {name: value.clone() for name, value in twin.named_buffers()}
     try:
-        return twin(batch_of(twin, x))
+        yield
     finally:
         with torch.no_grad():
             for name, value in twin.named_buffers():
                 value.copy_(state[name])
+
+
+def called(twin: Any, probe_set: ProbeSet, begin: int, end: int, **more: Any) -> Any:
+    return _call(twin, probe_set, tensors_of(twin, probe_set, begin, end), **more)
+
+
+def _call(twin: Any, probe_set: ProbeSet, tensors: Sequence[Any], **more: Any) -> Any:
+    named = {name: tensor.to(torch.uint8) if name in probe_set.bytes_ else tensor
+             for name, tensor in zip(probe_set.inputs, tensors)}
+    return twin(**named, **more) if probe_set.keywords else twin(*named.values(), **more)
+
+
+def tensors_of(twin: Any, probe_set: ProbeSet, begin: int, end: int) -> List[Any]:
+    return [batch_of(twin, array[begin:end]) for array in probe_set.inputs.values()]
+
+
+def target_of(twin: Any, probe_set: ProbeSet, begin: int, end: int) -> Any:
+    return batch_of(twin, probe_set.y[begin:end])
 
 
 def batch_of(twin: Any, array: Any) -> Any:
@@ -119,28 +278,77 @@ def batch_of(twin: Any, array: Any) -> Any:
     return tensor.to(first.dtype) if tensor.is_floating_point() else tensor
 
 
-def example_of(twin: Any, x: Any) -> Any:
+def call_of(twin: Any, loss: Loss, train: ProbeSet) -> Call:
     """Two examples: with one, some networks export a shape that only fits one."""
-    return batch_of(twin, x[:2] if len(x) > 1 else x.repeat(2, axis=0))
+    repeats = (lambda array: array[:2]) if len(train.x) > 1 else (lambda array: array.repeat(2, axis=0))
+    two = dataclasses.replace(train, inputs={name: repeats(a) for name, a in train.inputs.items()}, y=repeats(train.y))
+    taken = {name for name, _ in twin.named_parameters()}
+    inputs = {free_name("x" if len(two.inputs) == 1 else name, taken): tensor
+              for name, tensor in zip(two.inputs, tensors_of(twin, two, 0, 2))}
+    forward = twin.forward
+    if not isinstance(loss, OwnLoss):
+        return Call(inputs, lambda *tensors: prediction(_call(forward, two, tensors)))
+    names = ("losses", "weights") if loss.weighted else ("losses",)
+
+    def losses(*tensors: Any) -> Any:
+        *data, target = tensors
+        each, weights = _each_of(forward, loss, two, data, target)
+        return (each, weights) if loss.weighted else each
+    return Call({**inputs, "target": target_of(twin, two, 0, 2)}, losses, names)
+
+
+def _own(twin: Any, loss: OwnLoss, probe_set: ProbeSet, begin: int, end: int) -> Any:
+    """The loss of these examples as the job's own function gives it."""
+    return _own_of(twin, loss, probe_set, tensors_of(twin, probe_set, begin, end), target_of(twin, probe_set, begin, end))
+
+
+def _own_of(forward: Any, loss: OwnLoss, probe_set: ProbeSet, data: Sequence[Any], target: Any) -> Any:
+    if loss.function is not None:
+        return _function_of(loss, _call(forward, probe_set, data), target)
+    output = _call(forward, probe_set, data, labels=target)
+    return output["loss"] if isinstance(output, dict) else output.loss
+
+
+def _function_of(loss: OwnLoss, output: Any, target: Any) -> Any:
+    assert loss.function is not None
+    return loss.function(prediction(output) if _is_pytorchs(loss.function) else output, target)
+
+
+def _is_pytorchs(function: Any) -> bool:
+    """Such a loss takes a tensor; a function of the job's own takes whatever its model gives."""
+    return str(getattr(type(function), "__module__", "")).startswith("torch.nn.") or str(
+        getattr(function, "__module__", "")) == "torch.nn.functional"
+
+
+def own_losses(twin: Any, loss: OwnLoss, probe_set: ProbeSet, begin: int, end: int) -> Tuple[Any, Any]:
+    return _each_of(twin, loss, probe_set, tensors_of(twin, probe_set, begin, end), target_of(twin, probe_set, begin, end))
+
+
+def _each_of(forward: Any, loss: OwnLoss, probe_set: ProbeSet, data: Sequence[Any], target: Any) -> Tuple[Any, Any]:
+    return of_examples(loss, lambda: _own_of(forward, loss, probe_set, data, target), target.shape[0])
 
 
 def reference(twin: Any, loss: Loss, probe_set: ProbeSet) -> Tuple[float, List[Any]]:
     """Loss and gradient on the probe set as PyTorch computes them, in chunks of examples; None for what is not used."""
     parameters = [p for p in twin.parameters() if p.requires_grad]
     count = len(probe_set.x)
-    # Batch normalisation in training mode sees its batch: there it is all or nothing.
-    whole = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training for m in twin.modules())
-    chunk = count if whole else REFERENCE_CHUNK
+    chunk = count if _mixes(twin) else REFERENCE_CHUNK
     total, weight = 0.0, 0.0
     gradient: Dict[int, Any] = {}
     with torch.enable_grad():
         for begin in range(0, count, chunk):
-            output = prediction(twin(batch_of(twin, probe_set.x[begin : begin + chunk])))
-            target = torch.from_numpy(probe_set.y[begin : begin + chunk]).to(output.device)
-            part, part_weight = loss_sum(output, target, loss)
+            part, part_weight = _loss_sum(twin, loss, probe_set, begin, begin + chunk)
             total += float(part.item())
             weight += part_weight
             for i, part_gradient in enumerate(torch.autograd.grad(part, parameters, allow_unused=True)):
                 if part_gradient is not None:
                     gradient[i] = part_gradient if i not in gradient else gradient[i] + part_gradient
     return total / weight, [gradient[i] / weight if i in gradient else None for i in range(len(parameters))]
+
+
+def _loss_sum(twin: Any, loss: Loss, probe_set: ProbeSet, begin: int, end: int) -> Tuple[Any, float]:
+    if isinstance(loss, OwnLoss):
+        losses, weights = own_losses(twin, loss, probe_set, begin, end)
+        return losses.sum(), float(len(losses) if weights is None else weights.sum().item())
+    output = prediction(called(twin, probe_set, begin, end))
+    return loss_sum(output, torch.from_numpy(probe_set.y[begin:end]).to(output.device), loss)
