@@ -35,6 +35,7 @@ function untrueOf(truth: RunTruth, outcome: JobOutcome, run: SeenRun): readonly 
       : [`batch ${run.body.batchSize}, not ${truth.batchSize}`]),
     ...untrueScalars(truth, outcome, run),
     ...untrueFindings(truth, run.findings),
+    ...untrueDecline(truth, run.findings),
     ...untrueInstruments(truth, run),
     ...Object.entries(truth.compared ?? {}).flatMap(([name, least]) =>
       untrueValues(
@@ -45,11 +46,20 @@ function untrueOf(truth: RunTruth, outcome: JobOutcome, run: SeenRun): readonly 
       ),
     ),
     ...untrueThreshold(truth, run.readings),
+    ...(truth.said === undefined || isSaid(truth.said, outcome, run) ? [] : [`nowhere said: ${truth.said.source}`]),
+    ...(isMeasuring(run) ? [`still measuring, ${run.body.measuring.waiting} snapshots waiting`] : []),
   ];
 }
 
-function untrueScalars({ leftOut }: RunTruth, { reported, errors }: JobOutcome, run: SeenRun): readonly string[] {
-  const [expected, stored] = [countsOf(reported[0]!), countsOf(run.scalars)];
+function isSaid(pattern: RegExp, { errors }: JobOutcome, { instruments, findings }: SeenRun): boolean {
+  const reasons = [...instruments.values()].map(({ reason }) => reason);
+  return [errors, ...reasons, ...findings].some((text) => pattern.test(text));
+}
+
+const isMeasuring = ({ body: { measuring } }: SeenRun): boolean => measuring.underWay !== null || measuring.waiting > 0;
+
+function untrueScalars({ leftOut }: RunTruth, outcome: JobOutcome, run: SeenRun): readonly string[] {
+  const [expected, stored] = [countsOf(outcome.reported[0]!), countsOf(run.scalars)];
   const names = [...new Set([...expected.keys(), ...stored.keys()])].toSorted();
   const texts = names.flatMap((name) => {
     const [here, there] = [expected.get(name), stored.get(name)];
@@ -57,7 +67,7 @@ function untrueScalars({ leftOut }: RunTruth, { reported, errors }: JobOutcome, 
     return [`${name}: ${there?.count ?? 0} of ${here?.count ?? 0} in ClickHouse, ${there?.nan ?? 0} of ${here?.nan ?? 0} NaN`];
   });
   if (texts.length === 0) return [];
-  if (leftOut !== undefined && (leftOut.test(errors) || run.findings.some((finding) => leftOut.test(finding)))) return [];
+  if (leftOut !== undefined && isSaid(leftOut, outcome, run)) return [];
   return texts.length > 5 ? [...texts.slice(0, 5), `and ${texts.length - 5} further names`] : texts;
 }
 
@@ -97,6 +107,14 @@ function untrueFindings({ found = [], mayFind = [], notFound = [] }: RunTruth, f
   ];
 }
 
+/** What falls in the first epochs of mini-batches is noise. */
+function untrueDecline({ declinesFrom = Number.POSITIVE_INFINITY }: RunTruth, findings: readonly string[]): readonly string[] {
+  const steps = findings
+    .map((finding) => /^stage late_decline.*\| step (\d+):/.exec(finding)?.[1])
+    .filter((step) => step !== undefined);
+  return steps.filter((step) => Number(step) < declinesFrom).map((step) => `found: late_decline at step ${step}`);
+}
+
 function untrueInstruments({ on = [], off = {}, onOr = {}, message }: RunTruth, run: SeenRun): readonly string[] {
   const reasonOf = (name: string): string => run.instruments.get(name)?.reason ?? 'nothing is said of it';
   const isOn = (name: string): boolean => run.instruments.get(name)?.on === true;
@@ -107,7 +125,7 @@ function untrueInstruments({ on = [], off = {}, onOr = {}, message }: RunTruth, 
   return [
     ...on.filter((name) => !isOn(name)).map((name) => `${name} is off: ${reasonOf(name)}`),
     ...on.filter((name) => isOn(name) && count(name) === 0).map((name) => `${name} is on, without a reading`),
-    ...(on.includes('sharpness') && isOn('sharpness') && newest('sharpness') < run.body.step
+    ...(on.includes('sharpness') && isOn('sharpness') && !isMeasuring(run) && newest('sharpness') < run.body.step
       ? [`the newest reading is of step ${newest('sharpness')}, the run's of ${run.body.step}`]
       : []),
     ...Object.entries(off)

@@ -25,7 +25,11 @@ export interface RunTruth {
   readonly compared?: Readonly<Record<string, number>>;
   /** Numbers that may be missing when this is said, in a finding or on the job's terminal. */
   readonly leftOut?: RegExp;
+  /** Must be said somewhere: of an instrument, in a finding, or on the job's terminal. */
+  readonly said?: RegExp;
   readonly batchSize?: number;
+  /** From this step on its sharpness may really decline; never, unless it is said. */
+  readonly declinesFrom?: number;
 }
 
 /** Where the service is while the job runs. */
@@ -59,6 +63,5 @@ export const neverFound: readonly RegExp[] = [
   /^dead_letter /,
   /^divergence_risk /,
   /^stage diverged/,
-  /^stage late_decline/,
   /^early_phase (catapult|divergent)/,
 ];

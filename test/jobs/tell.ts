@@ -21,7 +21,7 @@ export interface Told {
 /** Silence after which a run counts as lost; shorter than it is by default, so that a killed job is told soon. */
 const lostAfterMs = 20_000;
 const endedWithinMs = 45_000;
-const measuredWithinMs = 180_000;
+const measuredWithinMs = 300_000;
 const serviceEnv = { STAGEWATCH_LOST_AFTER_MS: String(lostAfterMs) };
 
 export const startOwnService = (folder: string, ports: Ports): LaunchedService =>
