@@ -10,13 +10,19 @@ import { setUpPython, type LeftOut } from './set-up/python.js';
 const pythons = ['/usr/bin/python3', 'python3', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`)];
 
 function setUpTfjs(): readonly LeftOut[] {
+  console.log('.cache/tfjs: the executor tfjs-node');
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(packageRoot, 'dist/apps/cli/main.js'), 'setup', 'tfjs', '--dir', join(packageRoot, '.cache/tfjs')],
     { encoding: 'utf8' },
   );
   if (status === 0) console.log(stdout.trim());
-  return status === 0 ? [] : [['the executor tfjs-node', stderr.trim().split('\n').at(-1)!]];
+  const problem = stderr
+    .trim()
+    .split('\n')
+    .at(-1)!
+    .replace(/^.*this is missing: /, '');
+  return status === 0 ? [] : [['the executor tfjs-node', problem]];
 }
 
 for (const [what, forWantOf] of [...setUpPython(join(packageRoot, '.cache/py'), pythons, console.log), ...setUpTfjs()]) {

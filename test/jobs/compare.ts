@@ -33,6 +33,7 @@ function untrueOf(truth: RunTruth, outcome: JobOutcome, run: SeenRun): readonly 
     ...(truth.batchSize === undefined || run.body.batchSize === truth.batchSize
       ? []
       : [`batch ${run.body.batchSize}, not ${truth.batchSize}`]),
+    ...(truth.endsIn === undefined || truth.endsIn.test(run.body.stage) ? [] : [`it ends in ${run.body.stage}`]),
     ...untrueScalars(truth, outcome, run),
     ...untrueFindings(truth, run.findings),
     ...untrueDecline(truth, run.findings),

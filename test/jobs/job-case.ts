@@ -19,6 +19,8 @@ export interface RunTruth {
   readonly mayFind?: readonly RegExp[];
   /** Not among the findings, beside `neverFound`. */
   readonly notFound?: readonly RegExp[];
+  /** The stage that it ends in. */
+  readonly endsIn?: RegExp;
   /** Constant Θ of the optimizer in use, in closed form. */
   readonly threshold?: number;
   /** So many of the values that the job itself prints must be in ClickHouse; all that are there must agree. */

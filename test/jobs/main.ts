@@ -18,10 +18,15 @@ import { openCorpusService, removeFolder, tell, type Told } from './tell.js';
 const { values: options } = parseArgs({
   options: { only: { type: 'string' }, torch: { type: 'string' }, short: { type: 'boolean', default: false } },
 });
+/** The next job runs while the last snapshots of those before it are measured. */
+const mostUnfinished = 3;
+
 const torches = (options.torch === undefined ? ['pypi', 'debian'] : [options.torch]) as Torch[];
 const asked = jobs.filter(
   ({ name, short }) => (options.only === undefined || name.includes(options.only)) && (!options.short || short === true),
 );
+
+if (torches.some((torch) => torch !== 'pypi' && torch !== 'debian')) throw new Error('--torch is pypi or debian');
 
 type Line = Told & { readonly torch: Torch };
 
@@ -30,10 +35,10 @@ async function tellAll(torch: Torch): Promise<readonly Line[]> {
   const service = await openCorpusService();
   const lines: Promise<Line>[] = [];
   for (const job of asked.filter((one) => torch === 'pypi' || one.torch === undefined)) {
+    await lines.at(-mostUnfinished);
     const folder = mkdtempSync(join(service.folder, 'job-'));
     const finish = await tell(job, python, service, folder);
     const line = finish().then((told) => ({ ...told, torch }));
-    // The next job runs while this one's last snapshots are measured.
     lines.push(line);
     void line.then(print);
   }

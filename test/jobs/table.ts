@@ -173,7 +173,7 @@ const measured: readonly JobCase[] = [
   digits(
     'to the edge, squared error',
     '--lr 1.5 --loss mse --scale-init 1.6 --width 100 --epochs 200 --check',
-    { ...plain, found: [/^stage edge/], compared: { sharpness: 20 } },
+    { ...plain, found: [/^stage edge/], endsIn: /^edge$/, compared: { sharpness: 20 } },
     { short: true },
   ),
   digits('to the edge with momentum', '--lr 0.5 --momentum 0.9 --loss mse --scale-init 1.6 --width 100 --epochs 300 --check', {
@@ -220,11 +220,12 @@ const lengths: readonly JobCase[] = [
   digits('NaN for a while, then recovered', '--lr 0.1 --epochs 400 --nan-from 100 --nan-until 140', {
     found: [/^(stage diverged|divergence_risk)/],
     mayFind: [/^stage diverged/, /^divergence_risk/],
-    notFound: [/^early_phase divergent/],
+    endsIn: /^(?!diverged)/,
   }),
   digits('NaN to the end', '--lr 0.1 --epochs 300 --nan-from 150 --nan-until 100000', {
     found: [/^stage diverged/],
     mayFind: [/^divergence_risk/],
+    endsIn: /^diverged$/,
   }),
 ];
 
