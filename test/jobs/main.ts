@@ -1,8 +1,9 @@
 /**
  * Real jobs against the real service: which of them are told truly.
  *
- *     npm run jobs [-- --only TEXT] [--torch debian|pypi] [--short]
+ *     npm run jobs [-- --only PATTERN] [--torch debian|pypi] [--short] [--patience SECONDS]
  *
+ * `--patience` (300) is how long a job's snapshots may wait to be measured after its end: longer on a machine that others use.
  * Without `--torch` all of them run on the newest PyTorch 2 of the index, and then those that can on Debian's. Writes
  * test/jobs/out/jobs.json; exits with 1 when one is not told truly.
  */
@@ -16,14 +17,19 @@ import { jobs } from './table.js';
 import { openCorpusService, removeFolder, tell, type Told } from './tell.js';
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string' }, torch: { type: 'string' }, short: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    torch: { type: 'string' },
+    short: { type: 'boolean', default: false },
+    patience: { type: 'string', default: '300' },
+  },
 });
 /** The next job runs while the last snapshots of those before it are measured. */
 const mostUnfinished = 3;
 
 const torches = (options.torch === undefined ? ['pypi', 'debian'] : [options.torch]) as Torch[];
 const asked = jobs.filter(
-  ({ name, short }) => (options.only === undefined || name.includes(options.only)) && (!options.short || short === true),
+  ({ name, short }) => (options.only === undefined || new RegExp(options.only).test(name)) && (!options.short || short === true),
 );
 
 if (torches.some((torch) => torch !== 'pypi' && torch !== 'debian')) throw new Error('--torch is pypi or debian');
@@ -37,7 +43,7 @@ async function tellAll(torch: Torch): Promise<readonly Line[]> {
   for (const job of asked.filter((one) => torch === 'pypi' || one.torch === undefined)) {
     await lines.at(-mostUnfinished);
     const folder = mkdtempSync(join(service.folder, 'job-'));
-    const finish = await tell(job, python, service, folder);
+    const finish = await tell(job, python, service, { folder, measuredWithinMs: Number(options.patience) * 1000 });
     const line = finish().then((told) => ({ ...told, torch }));
     lines.push(line);
     void line.then(print);

@@ -21,7 +21,6 @@ export interface Told {
 /** Silence after which a run counts as lost; shorter than it is by default, so that a killed job is told soon. */
 const lostAfterMs = 20_000;
 const endedWithinMs = 45_000;
-const measuredWithinMs = 300_000;
 const serviceEnv = { STAGEWATCH_LOST_AFTER_MS: String(lostAfterMs) };
 
 export const startOwnService = (folder: string, ports: Ports): LaunchedService =>
@@ -39,17 +38,22 @@ export async function openCorpusService(): Promise<LaunchedService & { readonly 
  * Runs a job on the PyTorch of `python`. What it answers, once the job is over, waits for the service and holds what that says
  * against the case: the next job can run meanwhile.
  */
-export async function tell(job: JobCase, python: string, shared: LaunchedService, folder: string): Promise<() => Promise<Told>> {
+export async function tell(
+  job: JobCase,
+  python: string,
+  shared: LaunchedService,
+  { folder, measuredWithinMs = 300_000 }: { readonly folder: string; readonly measuredWithinMs?: number },
+): Promise<() => Promise<Told>> {
   const project = `${job.name} ${Math.random().toString(36).slice(2, 8)}`;
   const place = { python, address: shared.address, folder, project };
   if (job.service === undefined || job.service === 'there') {
     const outcome = await runJob(job, place);
-    return () => told(job, outcome, shared, project);
+    return () => told(job, outcome, { service: shared, project, measuredWithinMs });
   }
   const ports = await freePorts();
   const own = { ...place, address: `127.0.0.1:${ports.grpc}` };
   const { outcome, service } = await withoutService(job, own, ports);
-  const line = await told(job, outcome, service, project);
+  const line = await told(job, outcome, { service, project, measuredWithinMs });
   await service.kill();
   return () => Promise.resolve(line);
 }
@@ -95,7 +99,13 @@ async function nextJob(service: LaunchedService, place: JobPlace): Promise<Launc
   return service;
 }
 
-async function told(job: JobCase, outcome: JobOutcome, service: Pick<LaunchedService, 'url'>, project: string): Promise<Told> {
+interface Where {
+  readonly service: Pick<LaunchedService, 'url'>;
+  readonly project: string;
+  readonly measuredWithinMs: number;
+}
+
+async function told(job: JobCase, outcome: JobOutcome, { service, project, measuredWithinMs }: Where): Promise<Told> {
   const runs = job.runs ?? [{}];
   const reported = outcome.reported.flat().length;
   const ids = await settled(

@@ -21,7 +21,7 @@ describe.skipIf(python === undefined)('real jobs are told truly', () => {
   });
 
   it.each(jobs.filter(({ short }) => short === true))('$name', { timeout: 300_000 }, async (job) => {
-    const answer = await tell(job, python!, service, mkdtempSync(join(service.folder, 'job-')));
+    const answer = await tell(job, python!, service, { folder: mkdtempSync(join(service.folder, 'job-')) });
     expect((await answer()).untrue).toEqual([]);
   });
 });
