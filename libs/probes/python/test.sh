@@ -1,17 +1,22 @@
 #!/bin/sh
-# Builds the wheel, installs it and tests what was installed: with the system's Python (Debian's torch, grpcio, protobuf)
-# and, given another interpreter, with that one too:   ./test.sh [PYTHON…]
+# Builds the wheel, installs it and tests what was installed, with each interpreter:   ./test.sh [PYTHON…]
+# Without one it is the Python of the tests (.cache/py, made by `npm run check`), or else the system's.
 # Nothing is downloaded: the dependencies are those that each interpreter sees already.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-[ $# -gt 0 ] || set -- /usr/bin/python3
+root=$(cd "$here/../../.." && pwd)
+if [ $# -eq 0 ]; then
+  if [ -x "$root/.cache/py/bin/python" ]; then set -- "$root/.cache/py/bin/python"; else set -- /usr/bin/python3; fi
+fi
+builder=$(command -v "$1")
+case $builder in /*) ;; *) builder=$PWD/$builder ;; esac
 
 # From a copy: a build leaves folders beside the sources.
 cp -R "$here/pyproject.toml" "$here/README.md" "$here/src" "$work/"
 find "$work" -name __pycache__ -prune -exec rm -rf {} +
-(cd "$work" && /usr/bin/python3 -m pip wheel -q --no-build-isolation --no-deps --no-index -w "$work/dist" .)
+(cd "$work" && "$builder" -m pip wheel -q --no-build-isolation --no-deps --no-index -w "$work/dist" .)
 
 for python in "$@"; do
   # A venv beside the interpreter that sees exactly what it sees, whether that is a system's Python or a venv itself.
