@@ -52,7 +52,7 @@ def test_a_jump_of_the_learning_rate_makes_the_cadence_dense_again(service):
     optimizer.param_groups[0]["lr"] = 0.2
     train(run, model, optimizer, 30)
     run.finish()
-    steps = [r.step for r in service.bodies("snapshot")]
+    steps = [r.snapshot.step for r in service.bodies("snapshot")]
     assert set(range(200, 210)) <= set(steps) and len([s for s in steps if s < 200]) < 50
 
 
@@ -107,7 +107,7 @@ def test_on_snapshot_sees_every_step_before_it_is_copied(service):
     train(run, model, optimizer, 30)
     assert run.finish()
     measured = [r for r in service.bodies("snapshot") if r.snapshot.reason != "last"]
-    assert list(seen) == [r.step for r in measured]
+    assert list(seen) == [r.snapshot.step for r in measured]
     for record in measured:
         assert service.blobs[record.snapshot.blob] == seen[record.snapshot.step].numpy().tobytes()
 
