@@ -98,7 +98,7 @@ def attach(
         convention = _or_warn(trouble, "loss", lambda: read_loss(loss))
         constants = optimizer if isinstance(optimizer, OptimizerConstants) else None
         if optimizer is not None and constants is None:
-            constants = _or_warn(trouble, "optimizer", lambda: read_torch_optimizer(optimizer))
+            constants = _or_warn(trouble, "optimizer", lambda: read_torch_optimizer(optimizer, model))
         identity = Identity(
             name=name or _default_name(), project=project or "", framework=framework or _framework(model),
             optimizer=constants, loss=convention, batch_size=batch_size or 0, planned_steps=planned_steps or 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .conventions import Loss, OptimizerConstants, loss_fields, optimizer_fields
@@ -28,7 +28,12 @@ class Identity:
     framework: str = ""
     optimizer: Optional[OptimizerConstants] = None
     loss: Optional[Loss] = None
+    #: Examples per update; 0 when it is not known.
     batch_size: int = 0
+    #: Of the training set; 0 when it is not known.
+    training_examples: int = 0
+    #: Each update sees the whole training set.
+    full_batch: bool = False
     planned_steps: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     resume: Optional[str] = None
@@ -44,6 +49,8 @@ class Identity:
             project=_shorten(self.project),
             framework=_shorten(self.framework),
             batch_size=self.batch_size,
+            training_examples=self.training_examples,
+            full_batch=self.full_batch,
             planned_steps=self.planned_steps,
             tags={_shorten(str(key)): _shorten(str(value)) for key, value in list(self.tags.items())[:MOST_TAGS]},
             resume_run_id=self.resume or "",
@@ -55,6 +62,8 @@ class Identity:
             request.join_attempt = self.join_attempt
         for name, value in optimizer_fields(self.optimizer).items():
             setattr(request.optimizer, name, value)
+        for group in self.optimizer.groups if self.optimizer is not None else ():
+            request.optimizer.groups.add(**asdict(group))
         for name, value in loss_fields(self.loss).items():
             setattr(request.loss, name, value)
         return request
