@@ -82,7 +82,7 @@ it('vocabulary - stages are those of the page, of the command line and of the co
 
 it('vocabulary - the readings are those that are measured, judged or drawn', () => {
   const drawn = [
-    ...mainCharts(everySeries).flatMap(({ series }) => series),
+    ...mainCharts(everySeries, false).flatMap(({ series }) => series),
     ...otherCharts(everySeries).flatMap(({ series }) => series),
   ];
   const known = new Set([

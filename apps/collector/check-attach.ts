@@ -4,6 +4,9 @@ import { checkKey, checkName, checkText, refuse, textLimits } from './checks.js'
 /** What this service gives has 43 characters; one that a job brings may be shorter, and must not be guessed. */
 const secretPattern = /^[A-Za-z0-9_-]{32,128}$/;
 
+/** Some optimizers are given each tensor as a group of its own. */
+const maxOptimizerGroups = 10_000;
+
 /** Refuses an announcement that cannot be taken as it is, naming the field. */
 export function checkAttach(request: AttachRunRequest): void {
   checkKey(request.instanceId, 'instance_id');
@@ -11,6 +14,14 @@ export function checkAttach(request: AttachRunRequest): void {
   if (request.project !== '') checkName(request.project, 'project');
   checkText(request.framework, 'framework');
   checkText(request.optimizer?.name ?? '', 'optimizer.name');
+  const groups = request.optimizer?.groups.length ?? 0;
+  if (groups > maxOptimizerGroups) {
+    refuse('INVALID_ARGUMENT', 'too many groups of parameters', {
+      field: 'optimizer.groups',
+      value: String(groups),
+      expected: `at most ${maxOptimizerGroups}`,
+    });
+  }
   const tags = Object.entries(request.tags);
   if (tags.length > textLimits.tags) {
     refuse('INVALID_ARGUMENT', 'too many tags', {

@@ -22,11 +22,15 @@ const stages = {
 } as const;
 
 function chart(title: string, description: string, names: readonly string[]): timeseries.PanelBuilder {
+  return lines(title, description, sql.lines(names));
+}
+
+function lines(title: string, description: string, rawSql: string): timeseries.PanelBuilder {
   return new timeseries.PanelBuilder()
     .title(title)
     .description(description)
     .datasource(chosenDataSource)
-    .withTarget(new ClickHouseQueryBuilder(sql.lines(names), 'timeSeries'))
+    .withTarget(new ClickHouseQueryBuilder(rawSql, 'timeSeries'))
     .span(12)
     .height(9)
     .lineWidth(1)
@@ -73,11 +77,11 @@ const panels = [
     'loss.probe',
     'loss.probe_val',
   ]).scaleDistribution(logarithmic),
-  chart('λ1 and the threshold Θ', 'Sharpness on the train probe set against the stability threshold of the optimizer in use.', [
-    'sharpness',
-    'sharpness.preconditioned',
-    'sharpness.threshold',
-  ]),
+  lines(
+    'λ1 and the threshold Θ',
+    'Sharpness on the train probe set against the stability threshold of the optimizer in use; of the preconditioned Hessian, for an optimizer that is judged by that.',
+    sql.curvature,
+  ),
   chart('Edge ratio', 'λ1/Θ. At 0.95 and above the run counts as being at the edge of stability.', ['edge.ratio'])
     .min(0)
     .thresholds(new dashboard.ThresholdsConfigBuilder().mode(dashboard.ThresholdsMode.Absolute).steps(edgeSteps))

@@ -1,3 +1,5 @@
+import { adaptiveOptimizers } from '#math/stability-threshold.js';
+
 /** The SQL of the run dashboard. Public views only, plain columns, times as the first column. */
 
 const chosenRun = 'IN (${run:singlequote})';
@@ -11,17 +13,32 @@ export const facts = `
     multiIf(full_batch, 'full', batch_size = 0, 'not known', toString(batch_size)) AS batch, created, seen, tags, message
   FROM runs WHERE run ${chosenRun}`;
 
+/** Runs whose optimizer is judged by λ1(P⁻¹H). */
+const preconditionedRuns = `
+  SELECT run FROM runs
+  WHERE lower(JSONExtractString(optimizer, 'name')) IN (${adaptiveOptimizers.map((name) => `'${name}'`).join(', ')})
+    OR JSONExtractBool(optimizer, 'ownRates')`;
+
 /** One line for each name; the largest finite value of each interval, so that a spike is never averaged away. */
-export function lines(names: readonly string[]): string {
+export function lines(names: readonly string[], condition = 'true'): string {
   return `
     SELECT $__timeInterval_ms(s.time) AS time, s.name AS name, maxIf(s.value, isFinite(s.value)) AS value
     FROM series AS s
     WHERE s.run ${chosenRun} AND s.name IN (${names.map((name) => `'${name}'`).join(', ')}) AND s.key = ''
-      AND $__timeFilter_ms(s.time)
+      AND ${condition} AND $__timeFilter_ms(s.time)
     GROUP BY time, name
     HAVING countIf(isFinite(s.value)) > 0
     ORDER BY time, name`;
 }
+
+/** Where it is judged by λ1(P⁻¹H) the threshold is drawn against that, and never against λ1. */
+const isPreconditioned = `s.run IN (${preconditionedRuns})`;
+const isMeasured = `s.run IN (SELECT run FROM series WHERE run ${chosenRun} AND name = 'sharpness.preconditioned')`;
+export const curvature = lines(
+  ['sharpness', 'sharpness.preconditioned', 'sharpness.threshold'],
+  `multiIf(NOT ${isPreconditioned}, s.name != 'sharpness.preconditioned',
+      ${isMeasured}, s.name != 'sharpness', s.name = 'sharpness')`,
+);
 
 export const brokenNumbers = `
   SELECT $__timeInterval_ms(s.time) AS time, s.name AS name, toFloat64(count()) AS value

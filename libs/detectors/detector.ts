@@ -1,3 +1,4 @@
+import type { ThresholdGroup } from '#math/stability-threshold.js';
 import type { FramedReadings } from './frame.js';
 
 /** What a detector sees and says. Pure data: no clock, no random numbers, no I/O. */
@@ -23,6 +24,8 @@ export interface OptimizerFacts {
   readonly epsilon: number;
   readonly weightDecay: number;
   readonly decoupledDecay: boolean;
+  /** When there are several groups of parameters: each of them. */
+  readonly groups?: readonly ThresholdGroup[];
 }
 
 /** What is known at one step: readings by name (key empty). To those who need what is measured, steps never decrease within an attempt. */

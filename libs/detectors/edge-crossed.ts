@@ -2,7 +2,7 @@ import { toJsonNumber } from '#math/json-number.js';
 import type { Detector, RunEvent, RunFacts, Step } from './detector.js';
 import type { FramedReadings } from './frame.js';
 import { rules } from './stage/rules.js';
-import { learningRateOf, sharpnessName, thresholdOf } from './stage/observation.js';
+import { clipThatBites, learningRateOf, sharpnessName, thresholdOf, thresholdText } from './stage/observation.js';
 import { number, ratio } from './text.js';
 
 /**
@@ -32,8 +32,8 @@ function onReadings(state: EdgeCrossedState, input: FramedReadings, facts: RunFa
   const above = state.above ? r >= rules.edgeOut : r >= rules.edgeIn;
   const next = { above };
   if (!above || state.above) return { state: next, findings: [] };
-  const learningRate = learningRateOf(input);
-  const constant = learningRate === undefined || learningRate <= 0 ? 'Θ' : `${number(threshold * learningRate)}/η`;
+  const clip = clipThatBites(input);
+  const constant = thresholdText(threshold, learningRateOf(input) ?? null, facts);
   return {
     state: next,
     findings: [
@@ -47,8 +47,9 @@ function onReadings(state: EdgeCrossedState, input: FramedReadings, facts: RunFa
           [sharpnessName(facts)]: sharpness,
           'sharpness.threshold': toJsonNumber(threshold),
           'edge.ratio': toJsonNumber(r),
+          ...clip,
         },
-        text: `step ${input.step}: sharpness came to the stability threshold, ${ratio(r)} × ${constant}`,
+        text: `step ${input.step}: sharpness came to the stability threshold, ${ratio(r)} × ${constant}${clip === undefined ? '' : `, of the rate that clipping to ${number(clip['gradient.clip'])} leaves`}`,
       },
     ],
   };

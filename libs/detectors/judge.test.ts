@@ -215,6 +215,26 @@ describe('what is carried forward', () => {
   });
 });
 
+describe('clipping', () => {
+  it('raises the threshold where it bites, and says so', () => {
+    const steps = (readings: Record<string, number>) =>
+      judgeAll([at(0, { 'loss.train': 1, lr: 0.1, sharpness: 30, ...readings })]);
+    const crossing = (readings: Record<string, number>) => steps(readings).findings.find(({ kind }) => kind === 'edge_crossed');
+    expect(crossing({})?.evidence).toEqual({ sharpness: 30, 'sharpness.threshold': 20, 'edge.ratio': 1.5 });
+    expect(crossing({ 'gradient.clip': 1, 'gradient.norm': 2 })).toBeUndefined();
+    expect(crossing({ 'gradient.clip': 1, 'gradient.norm': 0.5 })?.evidence['edge.ratio']).toBe(1.5);
+    expect(crossing({ 'gradient.clip': 0, 'gradient.norm': 2 })?.evidence['edge.ratio']).toBe(1.5);
+    const bitten = crossing({ 'gradient.clip': 1, 'gradient.norm': 1.25 })!;
+    expect(bitten.evidence).toMatchObject({
+      'sharpness.threshold': 25,
+      'edge.ratio': 1.2,
+      'gradient.clip': 1,
+      'gradient.norm': 1.25,
+    });
+    expect(bitten.text).toMatch(/1\.20 × 2\.5\/η, of the rate that clipping to 1 leaves$/);
+  });
+});
+
 describe('run state', () => {
   const lastHeardMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 

@@ -89,7 +89,8 @@ export function batchOf(state: JudgeState, facts: RunFacts): RunFacts['batch'] {
   return factsAt(facts, framesOf(state).logged ?? {}).batch;
 }
 
-function framesOf(state: JudgeState): Frames {
+/** What is known by lane. */
+export function framesOf(state: JudgeState): Frames {
   return (state[framesName] as Frames | undefined) ?? {};
 }
 

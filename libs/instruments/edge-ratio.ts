@@ -1,4 +1,4 @@
-import { isPreconditioned } from '#math/stability-threshold.js';
+import { hasOwnRates, isPreconditioned } from '#math/stability-threshold.js';
 import type { Instrument } from './instrument.js';
 
 /** r = S/Θ: 1 at the edge of stability. */
@@ -14,8 +14,9 @@ export const edgeRatio: Instrument = {
     }
     const threshold = value('sharpness.threshold');
     if (threshold === undefined) return { off: 'there is no threshold to compare with' };
-    const sharpness = value('sharpness');
-    if (sharpness === undefined) return { off: 'the sharpness is off' };
+    const name = hasOwnRates(optimizer) ? 'sharpness.preconditioned' : 'sharpness';
+    const sharpness = value(name);
+    if (sharpness === undefined) return { off: `the ${name} is off` };
     return { quantities: [{ name: 'edge.ratio', value: sharpness / threshold }] };
   },
 };

@@ -1,6 +1,6 @@
 import type { Linearization, ProbeModel } from '#engine/index.js';
 import type { RitzState } from '#math/ritz-tracker.js';
-import type { ThresholdOptimizer } from '#math/stability-threshold.js';
+import type { ThresholdGroup, ThresholdOptimizer } from '#math/stability-threshold.js';
 
 /** Measured quantities: what an instrument needs, what it costs, what it gives. */
 export interface Reading {
@@ -23,6 +23,13 @@ export interface OptimizerConstants extends ThresholdOptimizer {
   /** A coupled decay is part of the loss that is stepped; a decoupled one is not. */
   readonly weightDecay: number;
   readonly decoupledDecay: boolean;
+  readonly groups?: readonly OptimizerGroup[];
+}
+
+export interface OptimizerGroup extends ThresholdGroup {
+  readonly weightDecay: number;
+  /** Names of its parameters; empty when they are not known. */
+  readonly parameters: readonly string[];
 }
 
 /** What is kept between two measurements of a run: plain data, best vector first. */
@@ -30,7 +37,7 @@ export type TrackerState = RitzState;
 
 /** One snapshot, linearized once for all instruments. */
 export interface SnapshotContext {
-  readonly model: Pick<ProbeModel, 'parameterCount' | 'space'>;
+  readonly model: Pick<ProbeModel, 'parameterCount' | 'parameters' | 'space'>;
   readonly point: Pick<Linearization, 'loss' | 'gradient' | 'multiplyBlock'>;
   /** As used for the update of this step. */
   readonly learningRate: number;
@@ -62,6 +69,8 @@ export interface Instrument {
   /** Of its first reading. */
   readonly name: string;
   readonly needs: readonly Need[];
+  /** Of which runs it is at all; of every one where nothing is said. */
+  readonly isFor?: (optimizer: OptimizerConstants) => boolean;
   /** Matrix-vector products of one measurement, about. */
   readonly products: number;
   measure(context: SnapshotContext): Measured | Promise<Measured>;

@@ -3,17 +3,25 @@ import { edgeRatio } from './edge-ratio.js';
 import { gradientNorm } from './gradient-norm.js';
 import type { Instrument, Measured, OptimizerConstants, Reading, SnapshotContext, TrackerState } from './instrument.js';
 import { lossProbe } from './loss-probe.js';
+import { sharpnessPreconditioned } from './sharpness-preconditioned.js';
 import { sharpness } from './sharpness.js';
 import { sharpnessThreshold } from './sharpness-threshold.js';
 
 /** In the order in which they run: a later one may use the value of an earlier one. */
-export const snapshotInstruments: readonly Instrument[] = [lossProbe, gradientNorm, sharpness, sharpnessThreshold, edgeRatio];
+export const snapshotInstruments: readonly Instrument[] = [
+  lossProbe,
+  gradientNorm,
+  sharpness,
+  sharpnessPreconditioned,
+  sharpnessThreshold,
+  edgeRatio,
+];
 
 /** Of λ1: the errors that were seen stay below 3e-4 then, with a median of 7e-5; each factor of 3 costs one or two products. */
 const defaultTolerance = 3e-4;
 
 export interface SnapshotMeasurement {
-  readonly model: Pick<ProbeModel, 'parameterCount' | 'device' | 'space' | 'gradient' | 'linearize'>;
+  readonly model: Pick<ProbeModel, 'parameterCount' | 'parameters' | 'device' | 'space' | 'gradient' | 'linearize'>;
   /** Of the probe set, in hex. */
   readonly probeDigest: string;
   readonly theta: Float32Array;
@@ -56,6 +64,7 @@ export async function measureSnapshot(measurement: SnapshotMeasurement): Promise
   const context = { model, point, learningRate, optimizer, previous, maxBasis, relativeTolerance, value };
   try {
     for (const instrument of snapshotInstruments) {
+      if (instrument.isFor?.(optimizer) === false) continue;
       const began = performance.now();
       const measured: Measured =
         curvatureOff !== undefined && instrument.products > 0 ? { off: curvatureOff } : await instrument.measure(context);

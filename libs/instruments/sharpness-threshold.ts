@@ -12,6 +12,9 @@ export const sharpnessThreshold: Instrument = {
     if (!Number.isFinite(learningRate) || learningRate < 0) {
       return { off: `the learning rate ${learningRate} has no stability threshold` };
     }
+    if ((optimizer.groups?.length ?? 0) > 1) {
+      return { off: `no one stability threshold is known for the groups of '${optimizer.name}', whose constants differ` };
+    }
     return { off: `no stability threshold is known for the optimizer '${optimizer.name}' with these constants` };
   },
 };

@@ -1,7 +1,9 @@
+import { largest } from '#math/extremes.js';
 import { trackTop } from '#math/ritz-tracker.js';
 import type { Block } from '#math/vector-space.js';
-import { isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
+import { isComparedPreconditioned, isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
 import type { Instrument, SnapshotContext } from './instrument.js';
+import { alongGroups, coupledDecayOf } from './parameter-groups.js';
 
 /** Eigenvalues above this share of the threshold are all followed: each may become unstable before the next measurement. */
 const followedShare = 0.75;
@@ -29,7 +31,6 @@ export const sharpness: Instrument = {
       previous,
     );
     if (top.kind !== 'found') return { off: 'a Hessian-vector product is not finite at this step' };
-    const decay = coupledDecay(context);
     const { products } = top;
     const ranked = top.values.map((value, i) => ({
       name: 'curvature.top',
@@ -40,19 +41,34 @@ export const sharpness: Instrument = {
     }));
     const [first] = ranked;
     if (first === undefined) return { off: 'the model has no parameters' };
+    const decay = decayAlong(context, top.vectors[0]!);
     return {
-      quantities: [{ name: 'sharpness', value: first.value + decay, bound: first.bound, products }, ...ranked],
+      quantities: [
+        { name: 'sharpness', value: first.value + decay.value, bound: first.bound + decay.bound, products },
+        ...ranked,
+      ],
       state: { vectors: top.vectors },
     };
   },
 };
 
 function followAbove({ optimizer, learningRate }: SnapshotContext): number | undefined {
-  if (isPreconditioned(optimizer.name)) return undefined;
+  if (isComparedPreconditioned(optimizer)) return undefined;
   const threshold = stabilityThreshold(optimizer, learningRate);
   return threshold === undefined ? undefined : followedShare * threshold;
 }
 
-function coupledDecay({ optimizer }: SnapshotContext): number {
-  return isPreconditioned(optimizer.name) || optimizer.decoupledDecay ? 0 : optimizer.weightDecay;
+/**
+ * What a coupled decay adds to λ1. For W = diag(wᵢ) and the unit eigenvector v of λ1(H):
+ * λ1(H) + vᵀWv ≤ λ1(H + W) ≤ λ1(H) + max w. One decay for all adds itself, without an error.
+ */
+function decayAlong({ model, optimizer }: SnapshotContext, v: Float32Array): { readonly value: number; readonly bound: number } {
+  if (isPreconditioned(optimizer.name)) return { value: 0, bound: 0 };
+  const { groups = [] } = optimizer;
+  const decays = groups.length === 0 ? [optimizer] : groups;
+  const most = largest(decays.map((group) => coupledDecayOf(optimizer, group)));
+  if (groups.every((group) => coupledDecayOf(optimizer, group) === most)) return { value: most, bound: 0 };
+  const decay = alongGroups(model, groups, (group) => coupledDecayOf(optimizer, group));
+  const value = decay?.reduce((sum, w, i) => sum + w * v[i]! * v[i]!, 0) ?? 0;
+  return { value, bound: most - value };
 }

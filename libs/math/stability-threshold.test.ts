@@ -44,6 +44,48 @@ describe('stabilityThreshold', () => {
     }
   });
 
+  it.each([0, 0.9])('with a rate for each group is where their iteration begins to grow on λ1(P⁻¹H), momentum %s', (momentum) => {
+    const hessian = [
+      [3, 1],
+      [1, 2],
+    ] as const;
+    const rates = [0.5, 0.02] as const;
+    // Of D½HD½, by hand: half the trace and the root of what the determinant leaves.
+    const [p, q, r] = [rates[0] * hessian[0][0], rates[1] * hessian[1][1], Math.sqrt(rates[0] * rates[1]) * hessian[0][1]];
+    const sharpness = (p + q) / 2 + Math.hypot((p - q) / 2, r);
+    const rule = { momentum, dampening: 0, nesterov: false, beta1: 0 };
+    const threshold = stabilityThreshold(
+      { ...plain, ...rule, groups: rates.map((learningRate) => ({ learningRate, ...rule })) },
+      0.5,
+    )!;
+    expect(threshold).toBeCloseTo(2 + 2 * momentum, 12);
+    const grows = (factor: number): boolean => {
+      let [theta, velocity] = [
+        [1, 1],
+        [0, 0],
+      ];
+      for (let step = 0; step < 20_000; step++) {
+        const gradient = hessian.map((row) => factor * (row[0] * theta[0]! + row[1] * theta[1]!));
+        velocity = velocity.map((v, i) => momentum * v + gradient[i]!);
+        theta = theta.map((x, i) => x - rates[i]! * velocity[i]!);
+      }
+      return !(Math.hypot(...theta) < 1);
+    };
+    const scale = threshold / sharpness;
+    expect([grows(0.999 * scale), grows(1.001 * scale)]).toEqual([false, true]);
+  });
+
+  it('has none for groups whose other constants differ, nor for an adaptive one with rates of their own', () => {
+    const group = { learningRate: 0.1, momentum: 0.9, dampening: 0, nesterov: false, beta1: 0 };
+    const sgd = { ...plain, momentum: 0.9 };
+    expect(stabilityThreshold({ ...sgd, groups: [group, group] }, 0.1)).toBeCloseTo(38, 12);
+    expect(stabilityThreshold({ ...sgd, groups: [group, { ...group, momentum: 0.5 }] }, 0.1)).toBeUndefined();
+    const adam = { ...plain, name: 'adam', beta1: 0.9 };
+    const slow = { ...group, beta1: 0.9, learningRate: 0.01 };
+    expect(stabilityThreshold({ ...adam, groups: [{ ...slow, learningRate: 0.1 }, slow] }, 0.1)).toBeUndefined();
+    expect(stabilityThreshold({ ...adam, groups: [slow, slow] }, 0.01)).toBeCloseTo(3800, 9);
+  });
+
   it('takes RMSprop as its momentum says', () => {
     expect(stabilityThreshold({ ...plain, name: 'rmsprop' }, 0.01)).toBe(200);
     expect(stabilityThreshold({ ...plain, name: 'rmsprop', momentum: 0.9 }, 0.01)).toBeCloseTo(380, 9);

@@ -13,10 +13,21 @@
  *
  * PyTorch ignores dampening when momentum is 0: whoever reads a PyTorch optimizer passes dampening 0 then.
  * For the adaptive ones the curvature to compare is λ1(P⁻¹H) with P = √(ν/(1−β₂ᵗ)) + ε, not λ1(H).
+ * Where groups of parameters have rates of their own it is λ1(P⁻¹H) with P = diag(1/ηᵢ), and Θ is that of η = 1.
  */
 export interface ThresholdOptimizer {
   /** `sgd`, `adam`, `adamw`, `nadam`, `rmsprop`; any other name has no threshold. */
   readonly name: string;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+  readonly beta1: number;
+  /** When there are several groups of parameters: each of them. */
+  readonly groups?: readonly ThresholdGroup[];
+}
+
+export interface ThresholdGroup {
+  readonly learningRate: number;
   readonly momentum: number;
   readonly dampening: number;
   readonly nesterov: boolean;
@@ -29,14 +40,39 @@ export interface ThresholdOptimizer {
  * @example stabilityThreshold({ name: 'sgd', momentum: 0.9, dampening: 0, nesterov: false, beta1: 0 }, 0.1) // 38
  */
 export function stabilityThreshold(optimizer: ThresholdOptimizer, learningRate: number): number | undefined {
-  if (!Number.isFinite(learningRate) || learningRate < 0) return undefined;
+  if (!Number.isFinite(learningRate) || learningRate < 0 || !agree(optimizer.groups ?? [])) return undefined;
   const perRate = thresholdTimesRate(optimizer);
-  return perRate === undefined || !(perRate > 0 && Number.isFinite(perRate)) ? undefined : perRate / learningRate;
+  if (perRate === undefined || !(perRate > 0 && Number.isFinite(perRate))) return undefined;
+  if (!hasOwnRates(optimizer)) return perRate / learningRate;
+  // Of the adaptive ones the metric would be that of both, and the optimizer's is not at hand.
+  return isPreconditioned(optimizer.name) ? undefined : perRate;
 }
 
-/** True when Θ is to be compared with the preconditioned sharpness λ1(P⁻¹H). */
+/**
+ * True when groups of parameters have learning rates of their own: descent in the metric P = diag(1/ηᵢ), for which the
+ * threshold of the table is taken at η = 1 and compared with λ1(P⁻¹H), whatever the rates are.
+ */
+export function hasOwnRates({ groups = [] }: ThresholdOptimizer): boolean {
+  return groups.some(({ learningRate }) => learningRate !== groups[0]!.learningRate);
+}
+
+/** True when Θ is to be compared with λ1(P⁻¹H), the preconditioned sharpness, and never with λ1(H). */
+export function isComparedPreconditioned(optimizer: ThresholdOptimizer): boolean {
+  return isPreconditioned(optimizer.name) || hasOwnRates(optimizer);
+}
+
+/** One threshold needs one rule: constants other than the rate are the same in all groups. */
+function agree(groups: readonly ThresholdGroup[]): boolean {
+  const rule = ({ momentum, dampening, nesterov, beta1 }: ThresholdGroup): string =>
+    JSON.stringify([momentum, dampening, nesterov, beta1]);
+  return groups.every((group) => rule(group) === rule(groups[0]!));
+}
+
+export const adaptiveOptimizers: readonly string[] = ['adam', 'adamw', 'nadam', 'rmsprop'];
+
+/** True for the optimizers that adapt their step to each parameter. */
 export function isPreconditioned(optimizerName: string): boolean {
-  return ['adam', 'adamw', 'nadam', 'rmsprop'].includes(optimizerName.toLowerCase());
+  return adaptiveOptimizers.includes(optimizerName.toLowerCase());
 }
 
 function thresholdTimesRate(optimizer: ThresholdOptimizer): number | undefined {

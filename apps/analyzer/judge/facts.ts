@@ -1,6 +1,7 @@
 import type { OptimizerFacts, RunFacts } from '#detectors/detector.js';
 import { lossKindOf } from '#graph/loss-convention.js';
-import type { AttachRunRequest, LossConvention } from '#wire/generated/messages.js';
+import type { OptimizerConstants, OptimizerGroup as GroupFacts } from '#instruments/index.js';
+import type { AttachRunRequest, LossConvention, OptimizerGroup } from '#wire/generated/messages.js';
 
 /** What judgements depend on, out of what the job said of itself. */
 export function runFacts(attached: AttachRunRequest): RunFacts {
@@ -32,7 +33,23 @@ export function lossFacts(loss: LossConvention | null): { kind: RunFacts['loss']
   };
 }
 
-export function optimizerFacts(optimizer: AttachRunRequest['optimizer']): OptimizerFacts {
+/** An announcement of an older version has no groups. */
+function groupFacts(groups: readonly OptimizerGroup[] | undefined): { readonly groups?: readonly GroupFacts[] } {
+  if (groups === undefined || groups.length < 2) return {};
+  return {
+    groups: groups.map(({ learningRate, momentum, dampening, nesterov, beta1, weightDecay, parameters }) => ({
+      learningRate,
+      momentum,
+      dampening: momentum === 0 ? 0 : dampening,
+      nesterov,
+      beta1,
+      weightDecay,
+      parameters,
+    })),
+  };
+}
+
+export function optimizerFacts(optimizer: AttachRunRequest['optimizer']): OptimizerConstants & OptimizerFacts {
   return {
     name: (optimizer?.name ?? 'unknown').toLowerCase(),
     momentum: optimizer?.momentum ?? 0,
@@ -44,5 +61,6 @@ export function optimizerFacts(optimizer: AttachRunRequest['optimizer']): Optimi
     epsilon: optimizer?.epsilon ?? 0,
     weightDecay: optimizer?.weightDecay ?? 0,
     decoupledDecay: optimizer?.decoupledDecay ?? false,
+    ...groupFacts(optimizer?.groups),
   };
 }

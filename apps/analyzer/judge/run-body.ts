@@ -1,8 +1,9 @@
 import type { MeasuringBody, RunBody } from '#bus/messages.js';
 import { batchOf, taggerStateOf } from '#detectors/judge.js';
+import { hasOwnRates, stabilityThreshold } from '#math/stability-threshold.js';
 import { toJsonNumber } from '#math/json-number.js';
 import type { RunRow } from '#store/rows.js';
-import { lossFacts, runFacts } from './facts.js';
+import { lossFacts, optimizerFacts, runFacts } from './facts.js';
 import type { RunMemory } from './memory.js';
 
 /** The run as the page shows it. */
@@ -49,6 +50,17 @@ export function runRow(run: string, memory: RunMemory, version: number): RunRow 
 }
 
 function constants(optimizer: RunMemory['attached']['optimizer']): RunBody['optimizer'] {
-  const entries = Object.entries(optimizer ?? {}) as [string, number | string | boolean][];
+  const { groups = [], ...rest } = optimizer ?? {};
+  const entries = Object.entries<number | string | boolean>({ ...rest, ...(groups.length > 1 && groupsBody(optimizer)) });
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'number' ? toJsonNumber(value) : value]));
+}
+
+/** What the page says of groups of parameters. */
+function groupsBody(optimizer: RunMemory['attached']['optimizer']): RunBody['optimizer'] {
+  const facts = optimizerFacts(optimizer);
+  return {
+    groups: facts.groups?.length ?? 1,
+    ownRates: hasOwnRates(facts),
+    oneThreshold: stabilityThreshold(facts, facts.groups?.[0]?.learningRate ?? 0) !== undefined,
+  };
 }

@@ -1,6 +1,7 @@
 import type { ReadingRow } from '#store/rows.js';
 import type { Measured, Measurement } from '#wire/generated/messages.js';
 import { allOff } from '../measure/measurer.js';
+import { clipAt, withClipping } from './clipping.js';
 import { feedAtOnce, feedComplete, feedEvents } from './feed.js';
 import type { RunMemory } from './memory.js';
 import { andThen, changeInstruments, quiet, type Cause, type Outcome } from './outcome.js';
@@ -59,7 +60,8 @@ function sayLeftOut(memory: RunMemory, own: readonly OutstandingSnapshot[], caus
   return feedEvents(next, [gap], cause, already);
 }
 
-function takeMeasurement(memory: RunMemory, snapshot: OutstandingSnapshot, measurement: Measurement, cause: Cause): Outcome {
+function takeMeasurement(memory: RunMemory, snapshot: OutstandingSnapshot, measured: Measurement, cause: Cause): Outcome {
+  const measurement = withClipping(measured, clipAt(memory, snapshot.step));
   const values = Object.fromEntries(
     measurement.readings.filter(({ key }) => key === '').map(({ name, value }) => [name, value] as const),
   );

@@ -1,6 +1,6 @@
 import type { LossSpec } from '#graph/index.js';
 import type { OptimizerFacts } from '#detectors/detector.js';
-import { snapshotInstruments, type Reading } from '#instruments/index.js';
+import { snapshotInstruments, type OptimizerConstants, type Reading } from '#instruments/index.js';
 import type { ModelDescription, TensorLayout } from '#wire/generated/messages.js';
 
 /** Bytes that somebody keeps: in a file where there is one, so that whoever measures reads it without a copy. */
@@ -17,7 +17,7 @@ export interface MeasureJob {
   readonly model: ModelDescription;
   /** Undefined when the job did not say which loss it steps. */
   readonly loss: LossSpec | undefined;
-  readonly optimizer: OptimizerFacts;
+  readonly optimizer: OptimizerFacts & OptimizerConstants;
   readonly learningRate: number;
   readonly snapshot: StoredBytes;
   readonly tensors: readonly TensorLayout[];
@@ -59,5 +59,6 @@ export class MeasurerCrashed extends Error {
 
 /** All off, for one reason. */
 export function allOff(reason: string): MeasureResult['instruments'] {
-  return Object.fromEntries(snapshotInstruments.map(({ name }) => [name, { on: false, reason }]));
+  const ofEveryRun = snapshotInstruments.filter(({ isFor }) => isFor === undefined);
+  return Object.fromEntries(ofEveryRun.map(({ name }) => [name, { on: false, reason }]));
 }

@@ -13,6 +13,11 @@ interface Described {
   readonly constants: readonly (readonly [string, string])[];
 }
 
+/** True when Θ belongs beside λ1(P⁻¹H), and never beside λ1. */
+export function isComparedPreconditioned(constants: Constants): boolean {
+  return isPreconditioned(String(constants['name'] ?? '')) || constants['ownRates'] === true;
+}
+
 /** The optimizer as people write it down, with its stability threshold at the rate that is in use. */
 export function describeOptimizer(constants: Constants, currentRate: number | undefined): Described {
   const number = (...names: string[]): number => {
@@ -32,12 +37,18 @@ export function describeOptimizer(constants: Constants, currentRate: number | un
     ['β₁', beta1],
     ['β₂', number('beta2')],
     ['weight decay', number('weightDecay', 'weight_decay')],
+    ['groups', number('groups')],
   ];
-  const threshold = rate === undefined ? undefined : stabilityThreshold({ name, momentum, dampening, nesterov, beta1 }, rate);
+  const ownRates = constants['ownRates'] === true;
+  const rule = { name, momentum, dampening, nesterov, beta1 };
+  const atRate = ownRates ? 1 : rate;
+  const hasOne = constants['oneThreshold'] !== false;
+  const threshold = hasOne && atRate !== undefined ? stabilityThreshold(rule, atRate) : undefined;
+  const written = formula(name.toLowerCase(), momentum, dampening, nesterov, beta1);
   return {
     name: nesterov ? `${name}, Nesterov` : name,
     rate,
-    formula: threshold === undefined ? undefined : formula(name.toLowerCase(), momentum, dampening, nesterov, beta1),
+    formula: threshold === undefined ? undefined : ownRates ? `${written} at η = 1, on P⁻¹H with P = diag(1/ηᵢ)` : written,
     threshold,
     constants: shown.filter(([, value]) => value !== 0).map(([symbol, value]) => [symbol, formatValue(value)] as const),
   };

@@ -1,7 +1,7 @@
 import type { Finding, RunFacts } from '../detector.js';
 import { newest, type FramedReadings } from '../frame.js';
 import { number } from '../text.js';
-import type { Measured } from './observation.js';
+import { rateBeside, type Measured } from './observation.js';
 import { noiseOf } from './noise.js';
 import { rules } from './rules.js';
 import type { EarlyStart, LossSource, TaggerState } from './state.js';
@@ -22,11 +22,16 @@ export function noteEarlyLosses(draft: TaggerState, input: FramedReadings): void
   }
 }
 
-export function noteEarlySharpness(draft: TaggerState, { sharpness, threshold }: Measured, input: FramedReadings): void {
+export function noteEarlySharpness(
+  draft: TaggerState,
+  { sharpness, threshold }: Measured,
+  input: FramedReadings,
+  facts: RunFacts,
+): void {
   const { step } = input;
   if (step <= rules.startSteps) {
     const ratio = Math.min(1e300, Math.max(-1e300, sharpness / threshold));
-    draft.start ??= { sharpness, ratio, learningRate: newest(input, 'lr') ?? null };
+    draft.start ??= { sharpness, ratio, learningRate: rateBeside(newest(input, 'lr') ?? null, facts) };
   }
   if (draft.start === null || step > rules.earlySteps) return;
   if (sharpness > draft.start.sharpness) draft.sharpnessRose = true;

@@ -1,6 +1,7 @@
-import { isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
+import { hasOwnRates, isComparedPreconditioned, isPreconditioned, stabilityThreshold } from '#math/stability-threshold.js';
 import type { RunFacts } from '../detector.js';
 import { newest, type FramedReadings } from '../frame.js';
+import { number } from '../text.js';
 import { rules } from './rules.js';
 import type { LossSource, TaggerState } from './state.js';
 
@@ -65,7 +66,7 @@ function measure(draft: TaggerState, input: FramedReadings, facts: RunFacts): Me
 
 /** The curvature that the optimizer of the run is compared by. */
 export function sharpnessName(facts: RunFacts): 'sharpness' | 'sharpness.preconditioned' {
-  return isPreconditioned(facts.optimizer.name) ? 'sharpness.preconditioned' : 'sharpness';
+  return isComparedPreconditioned(facts.optimizer) ? 'sharpness.preconditioned' : 'sharpness';
 }
 
 /** Θ as it was read with the rate and the constants that are in use, or from them. */
@@ -75,7 +76,16 @@ export function thresholdOf(input: FramedReadings, facts: RunFacts): number | un
   const isCurrent = (input.frame['sharpness.threshold']?.step ?? -1) >= (input.frame['lr']?.since ?? 0);
   if (read !== undefined && read > 0 && isCurrent && optimizer === facts.optimizer) return read;
   const learningRate = learningRateOf(input);
-  return learningRate === undefined ? undefined : stabilityThreshold(optimizer, learningRate);
+  const threshold = learningRate === undefined ? undefined : stabilityThreshold(optimizer, learningRate);
+  const clip = clipThatBites(input);
+  return threshold === undefined || clip === undefined ? threshold : (threshold * clip['gradient.norm']) / clip['gradient.clip'];
+}
+
+/** The norm that the gradient was clipped to, where that is less than it had: the rate that is left is η·clip/|g|. */
+export function clipThatBites(input: FramedReadings): Readonly<Record<'gradient.clip' | 'gradient.norm', number>> | undefined {
+  const clip = newest(input, 'gradient.clip') ?? 0;
+  const norm = input.readings['gradient.norm'] ?? 0;
+  return clip > 0 && norm > clip && Number.isFinite(norm) ? { 'gradient.clip': clip, 'gradient.norm': norm } : undefined;
 }
 
 /** Its constants are those that the job announced, until it says others. */
@@ -83,6 +93,17 @@ function optimizerAt(input: FramedReadings, { optimizer }: RunFacts): RunFacts['
   const momentum = newest(input, 'momentum');
   if (momentum === undefined || momentum === optimizer.momentum || isPreconditioned(optimizer.name)) return optimizer;
   return { ...optimizer, momentum };
+}
+
+/** As the optimizer's constant over the learning rate, where there is one rate. */
+export function thresholdText(threshold: number, learningRate: number | null, { optimizer }: RunFacts): string {
+  if (hasOwnRates(optimizer)) return number(threshold);
+  return learningRate === null || !(learningRate > 0) ? 'Θ' : `${number(threshold * learningRate)}/η`;
+}
+
+/** The rate by which a curvature is multiplied: rates of groups are in their preconditioned sharpness already. */
+export function rateBeside(learningRate: number | null, { optimizer }: RunFacts): number | null {
+  return hasOwnRates(optimizer) ? 1 : learningRate;
 }
 
 /** As used for the next update: it holds until another one is said. */

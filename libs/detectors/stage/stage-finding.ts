@@ -1,14 +1,15 @@
 import { toJsonNumber } from '#math/json-number.js';
 import type { StageName } from '../stages.js';
-import type { Finding, RunFacts, StepReadings } from '../detector.js';
+import type { Finding, RunFacts } from '../detector.js';
+import type { FramedReadings } from '../frame.js';
 import { number, ratio } from '../text.js';
-import { sharpnessName, type Measured, type Observation } from './observation.js';
+import { clipThatBites, sharpnessName, thresholdText, type Measured, type Observation } from './observation.js';
 import type { Move, TaggerState } from './state.js';
 
 export function stageFinding(
   move: Move,
   draft: TaggerState,
-  input: StepReadings,
+  input: FramedReadings,
   observation: Observation,
   facts: RunFacts,
 ): Finding {
@@ -21,7 +22,7 @@ export function stageFinding(
     detail: move.detail,
     provisional: false,
     severity: move.to === 'diverged' ? 'critical' : 'info',
-    evidence: evidenceOf(draft, observation, facts),
+    evidence: { ...evidenceOf(draft, observation, facts), ...(observation.measured && clipThatBites(input)) },
     text: `step ${input.step}: ${sentence(move, draft, observation, facts)}`,
   };
 }
@@ -74,8 +75,7 @@ const saturations: Readonly<Record<string, string>> = {
 
 /** `λ1 = 1.01 × 2/η`: the threshold as the optimizer's constant over the learning rate. */
 export function levelText(measured: Measured, draft: TaggerState, facts: RunFacts): string {
-  const rate = draft.learningRate;
-  const threshold = rate === null || !(rate > 0) ? 'Θ' : `${number(measured.threshold * rate)}/η`;
+  const threshold = thresholdText(measured.threshold, draft.learningRate, facts);
   const name = measured.fromBatches
     ? 'batch sharpness'
     : sharpnessName(facts) === 'sharpness'

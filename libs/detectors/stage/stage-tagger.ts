@@ -63,7 +63,7 @@ function measurement(
   const { step } = input;
   // The first complete observation; training itself began at step 0.
   const began = draft.stage === 'unknown' ? moveTo(draft, 'transient', '', step, draft.clockStep) : undefined;
-  noteEarlySharpness(draft, measured, input);
+  noteEarlySharpness(draft, measured, input, facts);
   const wasTransient = draft.stage === 'transient';
   const move = nextMove(draft, lookAt(draft, measured, step, facts), loss, facts);
   if (wasTransient && move !== undefined) draft.early ??= earlyLabel(draft, facts);

@@ -1,6 +1,6 @@
 import type { RunFacts } from '../detector.js';
 import { filteredValue, leastRise, median, noiseOf } from './noise.js';
-import type { Measured } from './observation.js';
+import { rateBeside, type Measured } from './observation.js';
 import { rules } from './rules.js';
 import type { TaggerState } from './state.js';
 
@@ -32,7 +32,7 @@ const largest = 1e300;
 /** Takes a measurement into the windows. */
 export function lookAt(draft: TaggerState, measured: Measured, step: number, facts: RunFacts): Look {
   if (draft.measuredStep !== null) {
-    const added = (draft.learningRate ?? 0) * Math.abs(measured.sharpness) * (step - draft.measuredStep);
+    const added = (rateBeside(draft.learningRate, facts) ?? 0) * Math.abs(measured.sharpness) * (step - draft.measuredStep);
     draft.naturalTime = Math.min(largest, draft.naturalTime + added);
   }
   draft.measuredStep = step;

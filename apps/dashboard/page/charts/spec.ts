@@ -47,20 +47,32 @@ const accuracy: readonly SeriesSpec[] = [
 const edge: readonly SeriesSpec[] = [{ name: 'edge.ratio', key: '', label: 'λ1 / Θ' }];
 const gradient: readonly SeriesSpec[] = [{ name: 'gradient.norm', key: '', label: '‖g‖' }];
 
-/** The charts that every run has, in the order in which they are read. */
-export function mainCharts(names: readonly SeriesNameBody[]): readonly ChartSpec[] {
+/**
+ * The charts that every run has, in the order in which they are read. With `preconditioned` the optimizer's threshold is one of
+ * λ1(P⁻¹H), and is never drawn against λ1 itself.
+ */
+export function mainCharts(names: readonly SeriesNameBody[], preconditioned: boolean): readonly ChartSpec[] {
   const known = new Set(names.filter(({ key }) => key === '').map(({ name }) => name));
   const having = (series: readonly SeriesSpec[], always: number): readonly SeriesSpec[] =>
     series.filter((one, i) => i < always || known.has(one.name));
-  // The adaptive optimizers are judged by the preconditioned sharpness, so λ1 itself would only press it flat.
-  const curvature = known.has('sharpness.preconditioned') ? sharpness.slice(1) : sharpness;
+  const [plain, metric, threshold] = sharpness as [SeriesSpec, SeriesSpec, SeriesSpec];
+  const isCompared = !preconditioned || known.has('sharpness.preconditioned');
+  const compared = preconditioned ? [metric, threshold] : [plain, threshold];
+  const s = preconditioned ? 'λ1(P⁻¹H)' : 'λ1';
   return [
     { id: 'loss', title: 'Loss', series: having(loss, 1), instruments: ['loss.probe'] },
-    { id: 'sharpness', title: 'Sharpness λ1 against its threshold Θ', series: having(curvature, 1), instruments: ['sharpness'] },
+    isCompared
+      ? {
+          id: 'sharpness',
+          title: `Sharpness ${s} against its threshold Θ`,
+          series: having(compared, 1),
+          instruments: [preconditioned ? 'sharpness.preconditioned' : 'sharpness'],
+        }
+      : { id: 'sharpness', title: 'Sharpness λ1', series: [plain], instruments: ['sharpness'] },
     {
       id: 'edge',
-      title: 'Edge ratio r = λ1 / Θ',
-      series: edge,
+      title: `Edge ratio r = ${s} / Θ`,
+      series: edge.map((one) => ({ ...one, label: `${s} / Θ` })),
       reference: { value: 1, label: 'edge' },
       instruments: ['edge.ratio'],
     },

@@ -1,4 +1,5 @@
 import type { FindingBody } from '#dashboard/events/http.js';
+import { isComparedPreconditioned } from '../optimizer.js';
 import { Board } from '../charts/board.js';
 import { Chart } from '../charts/chart.js';
 import { mainCharts, otherCharts, type ChartSpec } from '../charts/spec.js';
@@ -190,7 +191,7 @@ export class RunView implements View {
     const shown = others.filter(({ title }) => words.every((word) => title.toLowerCase().includes(word)));
     this.otherHead.hidden = others.length === 0;
     this.otherFilter.hidden = others.length < 6;
-    this.place(this.main, mainCharts(names));
+    this.place(this.main, mainCharts(names, isComparedPreconditioned(model.run?.optimizer ?? {})));
     this.place(this.others, shown.slice(0, maxOtherCharts));
   }
 

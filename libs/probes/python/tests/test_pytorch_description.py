@@ -14,6 +14,7 @@ from torch_training import attach, data, mlp, train  # noqa: E402
 
 import stagewatch  # noqa: E402
 from stagewatch.conventions import read_torch_optimizer  # noqa: E402
+from stagewatch.identity import Identity  # noqa: E402
 
 nn = torch.nn
 
@@ -197,8 +198,29 @@ def test_what_cannot_be_measured_leaves_scalars(service, caplog):
     (lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.95), dict(name="rmsprop", beta2=0.95, momentum=0.0)),
     (lambda p: torch.optim.Adam(p, lr=0.1, amsgrad=True), dict(name="adam", departs="amsgrad")),
     (lambda p: torch.optim.SGD([{"params": [q], "lr": 0.1 * (i + 1)} for i, q in enumerate(p)], lr=1.0),
-     dict(name="sgd", departs="groups differ")),
+     dict(name="sgd", learning_rate=0.1, departs="")),
+    (lambda p: torch.optim.SGD([{"params": [q]} for q in p], lr=0.1), dict(learning_rate=0.1, groups=())),
 ])
 def test_constants_of_the_optimizer(make, expected):
     constants = read_torch_optimizer(make(list(mlp().parameters())))
     assert {k: getattr(constants, k) for k in expected} == expected
+
+
+def test_groups_of_parameters_are_sent_with_their_names():
+    model = mlp()
+    named = list(model.named_parameters())
+    weights = [p for n, p in named if n.endswith("weight")]
+    biases = [p for n, p in named if n.endswith("bias")]
+    usual = torch.optim.SGD([{"params": weights, "weight_decay": 0.1}, {"params": biases}], lr=0.5, momentum=0.9)
+    sent = Identity(name="x", optimizer=read_torch_optimizer(usual, model)).request().optimizer
+    assert (sent.name, sent.learning_rate, sent.weight_decay) == ("sgd", 0.5, 0.1)
+    assert [(g.learning_rate, g.momentum, g.weight_decay) for g in sent.groups] == [(0.5, 0.9, 0.1), (0.5, 0.9, 0.0)]
+    assert [list(g.parameters) for g in sent.groups] == [
+        [n for n, _ in named if n.endswith("weight")], [n for n, _ in named if n.endswith("bias")]]
+    assert [g.parameter_count for g in sent.groups] == [sum(p.numel() for p in part) for part in (weights, biases)]
+
+
+def test_what_is_known_of_the_batch_is_sent():
+    request = Identity(name="x", batch_size=32, training_examples=1500, full_batch=False).request()
+    assert (request.batch_size, request.training_examples, request.full_batch) == (32, 1500, False)
+    assert Identity(name="x", full_batch=True).request().full_batch

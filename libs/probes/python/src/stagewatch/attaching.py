@@ -128,7 +128,7 @@ def _attach(trouble: Quiet, rank_here: int, *, model: Any, optimizer: Any, loss:
         optimizer = unwrap_optimizer(optimizer)
     constants = optimizer if isinstance(optimizer, OptimizerConstants) else None
     if optimizer is not None and constants is None:
-        constants = _or_warn(trouble, "optimizer", lambda: read_torch_optimizer(optimizer)).value
+        constants = _or_warn(trouble, "optimizer", lambda: read_torch_optimizer(optimizer, model)).value
     made = _or_warn(trouble, "model", lambda: _subject(model, optimizer if hooked else None, loss, train, val, onnx, parameters,
                                                        classes, probe_examples, seed, first_step))
     subject, describing = made.value or (None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 
 from .wire import enum_value
 
@@ -191,6 +191,24 @@ def loss_fields(loss: Optional[Loss]) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class OptimizerGroup:
+    """Parameters that are stepped with constants of their own."""
+
+    learning_rate: float = 0.0
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+    beta1: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
+    #: Their names in the model; empty where they are not needed, or not known.
+    parameters: Tuple[str, ...] = ()
+    #: How many numbers they hold together.
+    parameter_count: int = 0
+
+
+@dataclass(frozen=True)
 class OptimizerConstants:
     """Constants of an update rule. Names that have no threshold are still shown.
 
@@ -207,6 +225,8 @@ class OptimizerConstants:
     epsilon: float = 0.0
     weight_decay: float = 0.0
     decoupled_decay: bool = False
+    #: Each group, where their constants differ; those above are the first one's.
+    groups: Tuple[OptimizerGroup, ...] = ()
     #: Why the plain rule's threshold does not hold; empty when it does.
     departs: str = field(default="", compare=False)
 
@@ -215,48 +235,60 @@ def optimizer_fields(optimizer: Optional[OptimizerConstants]) -> Mapping[str, An
     """The fields of `Optimizer` on the wire."""
     if optimizer is None:
         return {}
-    fields = {name: getattr(optimizer, name) for name in OptimizerConstants.__dataclass_fields__ if name != "departs"}
+    fields = {
+        name: getattr(optimizer, name)
+        for name in OptimizerConstants.__dataclass_fields__ if name not in ("departs", "groups")
+    }
     if optimizer.departs:
         fields["name"] = f"{optimizer.name} ({optimizer.departs})"
     return fields
 
 
-def read_torch_optimizer(optimizer: Any) -> OptimizerConstants:
-    """The constants of a `torch.optim` optimizer, read from its parameter groups."""
+def read_torch_optimizer(optimizer: Any, model: Any = None) -> OptimizerConstants:
+    """The constants of a `torch.optim` optimizer, read from its parameter groups; `model` gives the names of its parameters."""
     groups = optimizer.param_groups
-    group = groups[0]
     name = type(optimizer).__name__.lower()
-    betas = group.get("betas", (0.0, 0.0))
-    departs = [
-        reason
-        for reason, holds in (
-            ("groups differ", any(_differ(group, other) for other in groups[1:])),
-            ("maximize", bool(group.get("maximize", False))),
-            ("amsgrad", bool(group.get("amsgrad", False))),
-            ("centered", bool(group.get("centered", False))),
-        )
-        if holds
-    ]
+    departs = [flag for flag in ("maximize", "amsgrad", "centered") if any(group.get(flag, False) for group in groups)]
+    constants = [_constants(group, name) for group in groups]
     return OptimizerConstants(
         name=name,
-        learning_rate=number(group.get("lr", 0.0)),
-        momentum=number(group.get("momentum", 0.0)),
-        dampening=number(group.get("dampening", 0.0)),
-        nesterov=bool(group.get("nesterov", False)),
-        beta1=number(betas[0]),
-        beta2=number(group["alpha"]) if name == "rmsprop" and "alpha" in group else number(betas[1]),
-        epsilon=number(group.get("eps", 0.0)),
-        weight_decay=number(group.get("weight_decay", 0.0)),
-        decoupled_decay=name == "adamw" or bool(group.get("decoupled_weight_decay", False)),
+        **constants[0],
+        decoupled_decay=name == "adamw" or bool(groups[0].get("decoupled_weight_decay", False)),
+        groups=_groups(groups, constants, model),
         departs=", ".join(departs),
+    )
+
+
+def _constants(group: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    betas = group.get("betas", (0.0, 0.0))
+    return {
+        "learning_rate": number(group.get("lr", 0.0)),
+        "momentum": number(group.get("momentum", 0.0)),
+        "dampening": number(group.get("dampening", 0.0)),
+        "nesterov": bool(group.get("nesterov", False)),
+        "beta1": number(betas[0]),
+        "beta2": number(group["alpha"]) if name == "rmsprop" and "alpha" in group else number(betas[1]),
+        "epsilon": number(group.get("eps", 0.0)),
+        "weight_decay": number(group.get("weight_decay", 0.0)),
+    }
+
+
+def _groups(groups: Sequence[Any], constants: Sequence[Mapping[str, Any]], model: Any) -> Tuple[OptimizerGroup, ...]:
+    """Nothing where all groups are stepped alike; names where it matters which parameter is in which."""
+    if all(each == constants[0] for each in constants):
+        return ()
+    matters = any(each[key] != constants[0][key] for each in constants for key in ("learning_rate", "weight_decay"))
+    names = {id(p): name for name, p in model.named_parameters()} if matters and model is not None else {}
+    return tuple(
+        OptimizerGroup(
+            **each,
+            parameters=tuple(names[id(p)] for p in group["params"] if id(p) in names),
+            parameter_count=sum(p.numel() for p in group["params"]),
+        )
+        for group, each in zip(groups, constants)
     )
 
 
 def number(value: Any) -> float:
     """A float from a number, a zero-dimensional array or a tensor."""
     return float(value.item()) if hasattr(value, "item") else float(value)
-
-
-def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    names = ("lr", "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "weight_decay")
-    return any(name in one and name in other and one[name] != other[name] for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from .conventions import Loss, OptimizerConstants, loss_fields, optimizer_fields
@@ -29,6 +29,7 @@ class Identity:
     framework: str = ""
     optimizer: Optional[OptimizerConstants] = None
     loss: Optional[Loss] = None
+    #: Examples per update; 0 when it is not known.
     batch_size: int = 0
     #: Each update is of all training examples.
     full_batch: bool = False
@@ -62,6 +63,8 @@ class Identity:
             request.join_attempt = self.join_attempt
         for name, value in optimizer_fields(self.optimizer).items():
             setattr(request.optimizer, name, value)
+        for group in self.optimizer.groups if self.optimizer is not None else ():
+            request.optimizer.groups.add(**asdict(group))
         for name, value in loss_fields(self.loss).items():
             setattr(request.loss, name, value)
         return request
