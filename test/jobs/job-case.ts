@@ -25,8 +25,8 @@ export interface RunTruth {
   readonly threshold?: number;
   /** So many of the values that the job itself prints must be in ClickHouse; all that are there must agree. */
   readonly compared?: Readonly<Record<string, number>>;
-  /** Numbers that may be missing when this is said, in a finding or on the job's terminal. */
-  readonly leftOut?: RegExp;
+  /** Numbers of these names may be missing when that is said: of an instrument, in a finding, or on the job's terminal. */
+  readonly leftOut?: { readonly names: RegExp; readonly said: RegExp };
   /** Must be said somewhere: of an instrument, in a finding, or on the job's terminal. */
   readonly said?: RegExp;
   readonly batchSize?: number;

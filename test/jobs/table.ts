@@ -93,7 +93,7 @@ const loops: readonly JobCase[] = [
   digits('gradient accumulation, a report an update', '--lr 0.1 --batch 16 --accumulate 4 --epochs 8', plain),
   digits('gradient accumulation, a report a micro-batch', '--lr 0.1 --batch 16 --accumulate 4 --epochs 8 --report micro', {
     ...plain,
-    leftOut: /reports?\b/,
+    leftOut: { names: /^loss\.train$/, said: /reports?\b/ },
     mayFind: [/^gap .*(report|micro)/],
   }),
   digits('autocast to bfloat16', '--lr 0.1 --batch 32 --epochs 8 --autocast', plain),
@@ -101,13 +101,27 @@ const loops: readonly JobCase[] = [
   {
     name: 'scaler, first update skipped',
     script: 'scaler.py',
-    runs: [{ ...plain, compared: { 'loss.train': 79 }, leftOut: /skipped/, mayFind: [/^gap .*skip/] }],
+    runs: [
+      {
+        ...plain,
+        compared: { 'loss.train': 79 },
+        leftOut: { names: /^loss\.train$/, said: /skipped/ },
+        mayFind: [/^gap .*skip/],
+      },
+    ],
   },
   {
     name: 'scaler, updates skipped now and then',
     script: 'scaler.py',
     args: words('--skip 0 1 20 50'),
-    runs: [{ ...plain, compared: { 'loss.train': 76 }, leftOut: /skipped/, mayFind: [/^gap .*skip/] }],
+    runs: [
+      {
+        ...plain,
+        compared: { 'loss.train': 76 },
+        leftOut: { names: /^loss\.train$/, said: /skipped/ },
+        mayFind: [/^gap .*skip/],
+      },
+    ],
   },
 ];
 
@@ -212,7 +226,7 @@ const lengths: readonly JobCase[] = [
   // README's own example, at full speed; it says nothing of how many examples an update takes.
   { name: '3000 steps in ten seconds', script: 'examples/pytorch_digits.py', args: words('--steps 3000'), runs: [plain] },
   digits('2500 names', '--lr 0.05 --batch 64 --epochs 1 --names 2500', {
-    leftOut: /2000|names/,
+    leftOut: { names: /^layer\./, said: /2000|names/ },
     mayFind: [/^gap .*name/],
   }),
   digits('attached after a thousand steps', '--lr 0.05 --batch 32 --epochs 30 --attach-after 1000', plain),
@@ -251,7 +265,7 @@ const endingsOfJobs: readonly JobCase[] = [
   endings('SIGKILL', '--how wait', {
     exit: 'SIGKILL',
     signal: { afterReports: 400, signal: 'SIGKILL' },
-    runs: [{ status: 'lost', found: [/^lost /], leftOut: /^lost / }],
+    runs: [{ status: 'lost', found: [/^lost /], leftOut: { names: /./, said: /^lost / } }],
   }),
   endings('Ctrl-C', '--how wait', {
     exit: 'SIGINT',

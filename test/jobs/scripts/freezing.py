@@ -12,7 +12,7 @@ import truth
 parser = argparse.ArgumentParser()
 parser.add_argument("--how", choices=["frozen", "unfreeze", "head-only", "group-later"], default="frozen")
 parser.add_argument("--steps", type=int, default=120)
-parser.add_argument("--lr", type=float, default=0.3)
+parser.add_argument("--lr", type=float, default=0.05)
 options = parser.parse_args()
 
 torch.manual_seed(0)
