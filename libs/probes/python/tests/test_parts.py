@@ -18,6 +18,8 @@ from stagewatch.conventions import MSE, BinaryCrossEntropy, CrossEntropy, Huber,
 from stagewatch.errors import read_refusal
 from stagewatch.layout import make_layout
 from stagewatch.probe_set import make_probe_set
+from stagewatch.snapshot_queue import SnapshotQueue, least_missed
+from stagewatch.snapshots import ArrayParameters, SnapshotItem
 from stagewatch.spool import Spool
 from stagewatch.uploads import CrcJoin
 from stagewatch.wire import StreamRecordsRequest, Record, UploadBlobRequest, batch_request, chunk_request
@@ -237,3 +239,33 @@ def test_refusals(status, body, code, lasting):
     refusal = read_refusal(FakeError(status, body))
     assert (refusal.code, refusal.lasting) == (code, lasting)
     assert refusal.retry_after_s == (5.0 if code == "STORAGE_FULL" else 0.0)
+
+
+def test_a_snapshot_that_is_withdrawn_while_it_is_uploaded_keeps_its_bytes_until_then():
+    source = ArrayParameters({"w": np.zeros(4, np.float32)}, 1 << 20)
+    queue = SnapshotQueue(Spool(0), 0)
+
+    def item(step):
+        buffer = source.copy({"w": np.full(4, step, np.float32)})
+        return SnapshotItem(step, 0.1, "cadence", source.layout, buffer, source.pool, 0)
+
+    queue.append(item(1), 1)
+    queue.append(item(2), 2)
+    under_way = queue.take()
+    data = queue.data(under_way)
+    assert [queued.announced for queued in queue.clear()] == [1, 2] and len(queue) == 0
+    assert source.pool.in_use == 1
+    source.copy({"w": np.full(4, 9, np.float32)})
+    assert (np.frombuffer(data, "<f4") == 1).all()
+    queue.done(under_way)
+    assert source.pool.in_use == 1  # that of the copy
+
+
+def test_what_is_thinned_stays_spaced_geometrically_and_keeps_the_newest():
+    steps = list(range(200))
+    while len(steps) > 20:
+        steps.pop(least_missed(steps, [False] * len(steps)))
+    assert steps[-1] == 199 and steps[0] <= 1
+    ratios = [(b + 1) / (a + 1) for a, b in zip(steps, steps[1:])]
+    assert max(ratios) < 2.1
+    assert least_missed([3], [False]) is None and least_missed([1, 2, 3], [True, True, False]) is None

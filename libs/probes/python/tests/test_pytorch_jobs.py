@@ -99,7 +99,7 @@ def test_a_closure_is_one_update(service):
     assert run.finish()
     assert losses(service) == list(enumerate(expected))
     for record in service.bodies("snapshot")[:-1]:
-        assert service.blobs[record.snapshot.blob] == thetas[record.step].numpy().tobytes()
+        assert service.blobs[record.snapshot.blob] == thetas[record.snapshot.step].numpy().tobytes()
 
 
 # Optimizers in wrappers, and whatever fails at attach.
@@ -408,7 +408,7 @@ def test_labels_that_were_moved_already_are_not_moved_again(service):
 
 
 def layouts(service):
-    return [(r.step, [t.name for t in r.snapshot.tensors]) for r in service.bodies("snapshot")]
+    return [(r.snapshot.step, [t.name for t in r.snapshot.tensors]) for r in service.bodies("snapshot")]
 
 
 def test_an_optimizer_of_the_head_only(service):
@@ -446,7 +446,7 @@ def test_what_is_trained_later_is_described_later(service, how):
     assert (second.reference_step, second.reference_loss) == (5, pytest.approx(expected, rel=1e-6))
     for step, names in layouts(service):
         assert names == (everything if step >= 5 else everything[2:])
-    assert service.blobs[next(r for r in service.bodies("snapshot") if r.step == 5).snapshot.blob] == before.numpy().tobytes()
+    assert service.blobs[next(r for r in service.bodies("snapshot") if r.snapshot.step == 5).snapshot.blob] == before.numpy().tobytes()
 
 
 def test_constants_that_move_are_described_anew_and_then_given_up(service):

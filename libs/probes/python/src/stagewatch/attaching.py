@@ -154,7 +154,7 @@ def _attach(trouble: Quiet, rank_here: int, *, model: Any, optimizer: Any, loss:
         except Exception as error:
             # Steps are then the calls of `run.step`, as in a loop written by hand.
             pipeline.unmeasured(f"{type(optimizer).__name__} cannot be followed: {type(error).__name__}: {error}")
-            run._clock = StepClock(first_step, False)
+            run._count_calls(first_step)
     if not hooked and constants is not None and constants.learning_rate > 0:
         run.learning_rate(constants.learning_rate)
     watch_run(run)

@@ -31,7 +31,7 @@ class Outcome:
     """One a run. The training thread writes; whoever ends the run reads."""
 
     def __init__(self, clock: Any) -> None:
-        self._clock = clock
+        self.clock = clock
         self._error: Optional[Status] = None
         self._error_at: Tuple[int, int] = (-1, -1)
         self.thread = threading.get_ident()
@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def _place(self) -> Tuple[int, int]:
-        return int(self._clock.updates), int(self._clock.reported)
+        return int(self.clock.updates), int(self.clock.reported)
 
     def look(self) -> None:
         """Called inside the training loop: an error that leaves one of the functions that are under way now is its error."""

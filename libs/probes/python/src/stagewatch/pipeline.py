@@ -102,9 +102,9 @@ class Pipeline:
 
     def unmeasured(self, reason: str) -> None:
         """From now on there is no network that could be measured, for this reason; scalars are still sent."""
-        self.on_unmeasured()
+        self._encoder.snapshots_on = False
         self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {reason}")
-        self._sender.describe(Unmeasured(reason))
+        self._sender.uploader.describe_last(Unmeasured(reason))
 
     def wake(self) -> None:
         """There is something that should not wait for the next flush."""

@@ -186,6 +186,10 @@ class Run:
         except Exception as error:
             self._quiet.trouble("the optimizer's hook", error)
 
+    def _count_calls(self, first_step: int) -> None:
+        """A step is a call of `step`, as in loops that are written by hand."""
+        self._clock = self._outcome.clock = StepClock(first_step, False)
+
     def _look(self) -> None:
         self._looked = True
         self._outcome.look()

@@ -48,7 +48,6 @@ class Sender:
         #: What the service knows of the network.
         self.described: Any = None
         self._journal = journal
-        self._snapshots = snapshots
         self.uploader = Uploader(snapshots, journal, quiet)
         self._quiet = quiet
         self._events = events
@@ -56,8 +55,6 @@ class Sender:
         self._stopping = False
         self._hurry = threading.Event()
         self._pauses = 0
-        #: Held while the service is told which network is trained: the uploader does so too.
-        self._describing = threading.Lock()
         #: After a refusal records go one by one up to here, so that the next refusal names its record.
         self._single_until = 0
         self.attached: Optional[Attached] = None
@@ -137,22 +134,13 @@ class Sender:
             self.attached = self._attachment.attach(client)
             self._events.on_attached(self.attached)
 
-    def describe(self, subject: Union[Subject, Unmeasured]) -> None:
-        """Another network from now on, or the reason why there is none any more."""
-        self.subject = subject
-        self._journal.wake()
-
-    def _describe_now(self, client: IngestClient, subject: Subject) -> None:
-        """The network of the snapshot that is about to be uploaded."""
+    def _describe_now(self, client: IngestClient, subject: Union[Subject, Unmeasured]) -> None:
+        """The network of the snapshot that is about to be uploaded, or the reason why there are no more."""
         self.subject = subject
         self._describe(client)
 
     def _describe(self, client: IngestClient) -> None:
         """Says which network is trained; uploads what the service has not seen. A refusal leaves scalars, and its reason is said."""
-        with self._describing:
-            self._describe_alone(client)
-
-    def _describe_alone(self, client: IngestClient) -> None:
         subject = self.subject
         if subject is None:
             return
@@ -178,7 +166,7 @@ class Sender:
                 return
             self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {refused}")
             self.subject = Unmeasured(f"the network was refused: {refused}")
-            self._describe_alone(client)
+            self._describe(client)
 
     def _ask_description(self, client: IngestClient, subject: Union[Subject, Unmeasured]) -> Any:
         attached = self._known()
@@ -222,8 +210,6 @@ class Sender:
                 raise stream.failure
             if self._complete:
                 return
-            if self.subject is not None:
-                self._describe(client)
             entry = self._journal.head()
             if entry is not None and self._may_send(entry, stream):
                 self._send_records(stream)
@@ -232,7 +218,7 @@ class Sender:
 
     @property
     def _complete(self) -> bool:
-        return self.finishing and len(self._snapshots) == 0 and self._journal.pending == 0
+        return self.finishing and self.uploader.idle and self._journal.pending == 0
 
     def _may_send(self, entry: Entry, stream: RecordStream) -> bool:
         in_flight = self._journal.in_flight_bytes
@@ -255,7 +241,7 @@ class Sender:
         journal = self._journal
         mark = (journal.next_sequence, journal.acknowledged, stream.credit_bytes)
         journal.wait(
-            lambda: self._stopping or stream.failure or self._complete or self.subject is not None
+            lambda: self._stopping or stream.failure or self._complete
             or mark != (journal.next_sequence, journal.acknowledged, stream.credit_bytes),
             1.0,
         )

@@ -88,8 +88,10 @@ class SnapshotQueue:
     def done(self, queued: QueuedSnapshot) -> None:
         """It was uploaded, or never will be."""
         with self.changed:
+            queued.under_way = False
             if queued in self._queued:
-                self._remove(queued)
+                self._queued.remove(queued)
+            self._release(queued)
             self.changed.notify_all()
 
     def clear(self) -> List[QueuedSnapshot]:
@@ -124,6 +126,11 @@ class SnapshotQueue:
 
     def _remove(self, queued: QueuedSnapshot) -> None:
         self._queued.remove(queued)
+        # Whoever uploads it still reads its bytes, and says so when he has done.
+        if not queued.under_way:
+            self._release(queued)
+
+    def _release(self, queued: QueuedSnapshot) -> None:
         queued.item.release()
         if queued.held is not None:
             self._spooled_bytes -= queued.held.length

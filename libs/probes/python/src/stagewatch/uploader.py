@@ -37,6 +37,8 @@ class Uploader:
         self._described: Any = None
         #: The newest record of a snapshot.
         self._newest = 0
+        #: To be said once everything that waits has been uploaded.
+        self._last: Any = None
         self._stopping = False
         self._tries = 0
 
@@ -45,6 +47,16 @@ class Uploader:
         self._describe = describe
         self._upload = upload
         self._queue.wake()
+
+    def describe_last(self, subject: Any) -> None:
+        """No snapshot follows those that wait, and this is why."""
+        self._last = subject
+        self._queue.wake()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be uploaded or said."""
+        return len(self._queue) == 0 and self._last is None
 
     def disconnected(self) -> None:
         self._upload = None
@@ -59,16 +71,31 @@ class Uploader:
         while not self._stopping:
             upload = self._upload
             queued = None if upload is None else self._queue.take()
-            if upload is None or queued is None:
+            if upload is not None and queued is None and self._last is not None:
+                self._say_last()
+            elif upload is None or queued is None:
                 with self._queue.changed:
                     self._queue.changed.wait(1.0)
-                continue
-            try:
-                if not self._delivered(queued, upload):
-                    self._pause()
-            except Exception as error:
-                self._quiet.trouble("uploading", error)
+            else:
+                self._try(queued, upload)
+
+    def _try(self, queued: QueuedSnapshot, upload: Upload) -> None:
+        try:
+            if not self._delivered(queued, upload):
                 self._pause()
+        except Exception as error:
+            self._quiet.trouble("uploading", error)
+            self._pause()
+
+    def _say_last(self) -> None:
+        last = self._last
+        try:
+            self._see_described(last)
+            self._last = None
+        except Exception:
+            # Said again when there is a connection.
+            self._pause()
+        self._journal.wake()
 
     def _delivered(self, queued: QueuedSnapshot, upload: Upload) -> bool:
         """False when it should be tried again."""
@@ -78,6 +105,7 @@ class Uploader:
             self._see_described(item.subject)
             if queued not in self._queue.waiting:
                 # The network was refused, and its snapshots are wanted no more.
+                self._queue.done(queued)
                 return True
             blob = upload(f"step-{item.step}-{queued.announced}", self._queue.data(queued))
             fill_snapshot(record.snapshot, blob, item, queued.announced)
@@ -96,7 +124,10 @@ class Uploader:
             self.withdraw([queued], "upload")
             return True
         self._tries = 0
-        if queued in self._queue.waiting:
+        if queued not in self._queue.waiting:
+            # It was withdrawn meanwhile.
+            self._queue.done(queued)
+        else:
             self._newest = self._journal.append(record, snapshots=1, first_step=item.step, force=True)
             self._queue.done(queued)
         return True

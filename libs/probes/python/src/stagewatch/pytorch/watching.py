@@ -75,7 +75,8 @@ def count_backwards(trained: List[Any], clock: StepClock) -> Optional[Callable[[
     def was_zeroed() -> bool:
         parameter = reference()
         gradient = None if parameter is None else parameter.grad
-        return gradient is None or not bool(gradient.any())
+        # Of a gradient on a device nothing is read: training would wait for it.
+        return gradient is None or (gradient.device.type == "cpu" and not bool(gradient.any()))
 
     def hook(_gradient: Any) -> None:
         try:
