@@ -186,7 +186,7 @@ describe('Grafana queries at the door, over a run', () => {
     const namesOf = async (of: string): Promise<unknown[]> => {
       request = { ...request, variables: { run: [of] } };
       const { data } = await rows(target!);
-      return [...new Set(data.map((row) => row['name']))].sort();
+      return [...new Set(data.map((row) => String(row['name'])))].sort();
     };
     const write = async (of: string, optimizer: object, ...names: readonly string[]): Promise<void> => {
       await door.store.write('runs', [runRow(of, 1, { optimizer: JSON.stringify(optimizer), createdMs: at(0), seenMs: at(9) })]);
