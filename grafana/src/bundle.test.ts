@@ -181,6 +181,29 @@ describe('Grafana queries at the door, over a run', () => {
     },
   );
 
+  test('the threshold of a preconditioned optimizer is never drawn against λ1', async () => {
+    const { targets: [target] = [] } = dashboard.panels.find(({ title }) => title.startsWith('λ1'))!;
+    const namesOf = async (of: string): Promise<unknown[]> => {
+      request = { ...request, variables: { run: [of] } };
+      const { data } = await rows(target!);
+      return [...new Set(data.map((row) => String(row['name'])))].sort();
+    };
+    const write = async (of: string, optimizer: object, ...names: readonly string[]): Promise<void> => {
+      await door.store.write('runs', [runRow(of, 1, { optimizer: JSON.stringify(optimizer), createdMs: at(0), seenMs: at(9) })]);
+      await door.store.write(
+        'readings',
+        names.map((name) => reading(of, 1, 7, { name, timeMs: at(1) })),
+      );
+    };
+    const [adam, groups] = ['r0000000000bbbbbbbbbbbbbbbb', 'r0000000000cccccccccccccccc'] as const;
+    await write(adam, { name: 'AdamW' }, 'sharpness', 'sharpness.threshold');
+    await write(groups, { name: 'sgd', ownRates: true }, 'sharpness', 'sharpness.preconditioned', 'sharpness.threshold');
+    expect(await namesOf(run)).toEqual(['sharpness', 'sharpness.threshold']);
+    expect(await namesOf(adam)).toEqual(['sharpness']);
+    expect(await namesOf(groups)).toEqual(['sharpness.preconditioned', 'sharpness.threshold']);
+    request = { ...request, variables: { run: [run] } };
+  });
+
   test('the variable lists the run by value and text', async () => {
     const variable = dashboard.templating.list.find((v) => v.name === 'run')!;
     const answer = await rows(variable.query as Target);

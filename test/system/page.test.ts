@@ -95,6 +95,28 @@ describe.skipIf(executablePath === undefined)('the page in a browser', () => {
     await page.close();
   });
 
+  test('a run of Adam that failed - its own words, no batch that nobody said, and no Θ against λ1', async () => {
+    const failed = new Recorder(house.bus, house.store, { name: 'failed' });
+    await failed.update({ optimizer: { name: 'adam', beta1: 0.9 }, fullBatch: false });
+    await failed.series(
+      line('lr', [0, 4], [0.1, 0.01]),
+      line('sharpness', [0, 4], [3, 4], { source: 'analyzer' }),
+      line('sharpness.threshold', [0, 4], [380, 3800], { source: 'analyzer' }),
+    );
+    await failed.update({ status: 'failed', message: 'RuntimeError: CUDA out of memory', step: 4 });
+    await open(`/runs/${failed.run.run}`);
+    await page.waitForSelector('.end-message');
+    expect(await page.textContent('.end-message')).toBe('RuntimeError: CUDA out of memory');
+    expect(await page.textContent('.facts')).toContain('Batchnot known');
+    await page.waitForSelector('[data-chart=sharpness] canvas');
+    const label = await page.getAttribute('[data-chart=sharpness] .plot', 'aria-label');
+    expect(label).toContain('Latest: λ1 4.');
+    expect(label).not.toContain('Θ');
+    await page.screenshot({ path: join(pictures, 'run-failed.png'), fullPage: true });
+    await page.close();
+    await failed.deleted();
+  });
+
   test('zoom - a finding shows where it is, in every chart; R shows all again', async () => {
     await open(runPath());
     await page.waitForSelector('.finding');

@@ -61,7 +61,7 @@ describe.skipIf(python === undefined)('PyTorch - groups of parameters with learn
     expect(wrong).toEqual([]);
   });
 
-  it('it is compared with 2, whatever the rates are', async () => {
+  it('the threshold is 2, whatever the rates are', async () => {
     const thresholds = await readings('sharpness.threshold');
     expect(new Set(thresholds.map(({ value }) => value))).toEqual(new Set([2]));
     const ratios = new Map((await readings('edge.ratio')).map(({ step, value }) => [step, value]));
