@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createProbeModel } from '#engine/index.js';
-import { attachLoss, GraphBuilder, type Graph } from '#graph/index.js';
+import { attachLoss, type Graph } from '#graph/index.js';
+import { GraphBuilder } from '#graph/builder.js';
 import { add, div, matmul, mul, reduceMean, relu, sqrt, sub, tanh } from '#graph/emit.js';
 import { createRandom, normalVector } from '#math/random.js';
 import { measureSnapshot } from './measure-snapshot.js';
@@ -8,8 +9,8 @@ import { measureSnapshot } from './measure-snapshot.js';
 const optimizer = {
   name: 'sgd', momentum: 0, dampening: 0, nesterov: false, beta1: 0, weightDecay: 0, decoupledDecay: false,
 };
-const sizes = [8, 12, 12, 12, 3];
-const examples = 40;
+const sizes = [6, 8, 8, 3];
+const examples = 16;
 
 /** Dense layers with batch normalisation in training mode, as its parts. */
 function normalised(activation: typeof tanh): Graph {
@@ -28,7 +29,7 @@ function normalised(activation: typeof tanh): Graph {
   return builder.build([{ name: 'prediction', value: x }]);
 }
 
-async function top(seed: number, activation: typeof tanh, weight: number, executor: string) {
+async function top(seed: number, activation: typeof tanh, weight: number, executor: 'ort-cpu' | 'reference') {
   const random = createRandom(seed);
   const graph = attachLoss(normalised(activation), { kind: 'cross-entropy', reduction: 'sum-outputs', halved: false });
   const x = { dtype: 'float32', shape: [examples, sizes[0]!], data: normalVector(examples * sizes[0]!, random) } as const;
@@ -36,21 +37,19 @@ async function top(seed: number, activation: typeof tanh, weight: number, execut
   const y = { dtype: 'int64', shape: [examples], data: labels } as const;
   const model = createProbeModel({ graph, probeSet: { x, y }, threads: 1, executor });
   const theta = normalVector(model.parameterCount, random).map((v) => weight * v);
-  const relativeTolerance = executor === 'reference' ? 1e-9 : 3e-4;
-  const { readings } = await measureSnapshot({ model, theta, optimizer, probeDigest: '', learningRate: 0.1, relativeTolerance });
+  const { readings } = await measureSnapshot({ model, theta, optimizer, probeDigest: '', learningRate: 0.1 });
   await model.close();
   return readings.filter(({ name }) => name === 'curvature.top');
 }
 
 describe('bounds of curvature', () => {
-  it.each([0.01, 0.3, 3])('hold in single precision, under batch normalisation - weights of %d', async (weight) => {
+  it.each([0.01, 0.3])('cover what single precision adds, under batch normalisation - weights of %d', async (weight) => {
     const outside = [];
     for (const activation of [tanh, relu]) {
-      for (let seed = 0; seed < 10; seed++) {
+      for (let seed = 0; seed < 3; seed++) {
         const [single, double] = [await top(seed, activation, weight, 'ort-cpu'), await top(seed, activation, weight, 'reference')];
         const error = Math.abs(single[0]!.value - double[0]!.value);
-        console.log(activation === tanh ? 'tanh' : 'relu', seed, double[0]!.value, error / double[0]!.value, single[0]!.bound / double[0]!.value);
-        if (error > single[0]!.bound) outside.push({ seed, error, bound: single[0]!.bound });
+        if (!(error <= single[0]!.bound)) outside.push({ seed, error, bound: single[0]!.bound });
       }
     }
     expect(outside).toEqual([]);
