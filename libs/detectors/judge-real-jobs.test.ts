@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { wishCadence } from './cadence.js';
 import type { Finding, RunEvent, RunFacts, StepReadings } from './detector.js';
 import { createJudge, taggerStateOf, type JudgeState } from './judge.js';
-import { plainSgd, stageStreams } from './testing/golden-streams.js';
+import { plainSgd } from './testing/golden-streams.js';
 
 const facts: RunFacts = { loss: 'mse', optimizer: plainSgd, batch: 'full' };
 
