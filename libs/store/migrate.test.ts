@@ -33,6 +33,7 @@ test('each is applied once, and recorded', async () => {
     [1, 'tables'],
     [2, 'views'],
     [3, 'windows'],
+    [4, 'ends'],
   ]);
 });
 

@@ -39,7 +39,7 @@ const sizes = `SELECT name, sum(size) FROM
 test('a filled folder of the old shape has the same rows in the new one, and says how far it is', async () => {
   const before = await reader.rows(digest);
   const told: CopyProgress[] = [];
-  expect(await migrate(migrating, migrations, { progress: (copied) => told.push(copied) })).toEqual([3]);
+  expect(await migrate(migrating, migrations, { progress: (copied) => told.push(copied) })).toEqual([3, 4]);
   expect(await reader.rows(digest)).toEqual(before);
   expect(await reader.rows('SELECT count() FROM findings')).toEqual([[50]]);
   expect(await reader.rows(sizes)).toEqual(['loss.train', 'lr'].map((name) => [name, (runs * rowsPerRun) / 2]));

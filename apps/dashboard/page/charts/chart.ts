@@ -248,15 +248,11 @@ export class Chart {
   private sayWhenEmpty(): boolean {
     const empty = this.columns.steps.length === 0;
     this.plot.classList.toggle('empty', empty);
-    const reasons =
-      this.board.model?.instruments.filter((one) => !one.on && this.spec.instruments?.includes(one.instrument)) ?? [];
-    const parts = empty ? reasons.map(({ reason }) => `Off: ${reason}`) : [];
+    const own = this.board.model?.instruments.filter(({ instrument }) => this.spec.instruments?.includes(instrument)) ?? [];
+    const parts = empty ? own.filter(({ on }) => !on).map(({ reason }) => `Off: ${reason}`) : [];
     if (empty && parts.length === 0) parts.push('Nothing yet.');
     // What is on may have something to say of how it is to be read.
-    const said = this.board.model?.instruments.filter(
-      (one) => one.on && one.reason !== '' && this.spec.instruments?.includes(one.instrument),
-    );
-    for (const { reason } of said ?? []) parts.push(`${reason}.`);
+    for (const { on, reason } of own) if (on && reason !== '') parts.push(`${reason}.`);
     if (this.columns.hidden > 0)
       parts.push(`${formatCount(this.columns.hidden)} points at or below 0 cannot be shown on this scale.`);
     setText(this.note, parts.join(' '));
