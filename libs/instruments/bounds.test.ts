@@ -7,7 +7,13 @@ import { createRandom, normalVector } from '#math/random.js';
 import { measureSnapshot } from './measure-snapshot.js';
 
 const optimizer = {
-  name: 'sgd', momentum: 0, dampening: 0, nesterov: false, beta1: 0, weightDecay: 0, decoupledDecay: false,
+  name: 'sgd',
+  momentum: 0,
+  dampening: 0,
+  nesterov: false,
+  beta1: 0,
+  weightDecay: 0,
+  decoupledDecay: false,
 };
 const sizes = [6, 8, 8, 3];
 const examples = 16;
@@ -47,7 +53,10 @@ describe('bounds of curvature', () => {
     const outside = [];
     for (const activation of [tanh, relu]) {
       for (let seed = 0; seed < 3; seed++) {
-        const [single, double] = [await top(seed, activation, weight, 'ort-cpu'), await top(seed, activation, weight, 'reference')];
+        const [single, double] = [
+          await top(seed, activation, weight, 'ort-cpu'),
+          await top(seed, activation, weight, 'reference'),
+        ];
         const error = Math.abs(single[0]!.value - double[0]!.value);
         if (!(error <= single[0]!.bound)) outside.push({ seed, error, bound: single[0]!.bound });
       }

@@ -84,7 +84,7 @@ class Pipeline:
         """From now on there is no network that could be measured, for this reason; scalars are still sent."""
         self.on_unmeasured()
         self._quiet.warn("unmeasured", f"the network cannot be measured, scalars are still sent: {reason}")
-        self._sender.describe(Unmeasured(reason))
+        self._sender.unmeasured(Unmeasured(reason))
 
     def wake(self) -> None:
         """There is something that should not wait for the next flush."""

@@ -58,6 +58,7 @@ class Sender:
         #: After a refusal records go one by one up to here, so that the next refusal names its record.
         self._single_until = 0
         self._measured = True
+        self._unmeasured: Optional[Unmeasured] = None
         #: The newest description that a snapshot asked for.
         self._described: Optional[Subject] = None
         self.attached: Optional[Attached] = None
@@ -136,9 +137,9 @@ class Sender:
             self.attached = self._attachment.attach(client)
             self._events.on_attached(self.attached)
 
-    def describe(self, subject: Union[Subject, Unmeasured]) -> None:
-        """Another network from now on, or the reason why there is none any more."""
-        self._subject = subject
+    def unmeasured(self, unmeasured: Unmeasured) -> None:
+        """There is no network any more. It is said behind the snapshots that there still are."""
+        self._unmeasured = unmeasured
         self._journal.wake()
 
     def _describe(self, client: IngestClient) -> None:
@@ -208,10 +209,12 @@ class Sender:
         while not self._stopping:
             if stream.failure is not None:
                 raise stream.failure
-            if self.finishing and journal.pending == 0:
+            if self.finishing and journal.pending == 0 and self._unmeasured is None:
                 return
-            self._describe(client)
             entry = journal.head()
+            if entry is None and self._unmeasured is not None:
+                self._subject, self._unmeasured, self._measured = self._unmeasured, None, False
+            self._describe(client)
             if entry is not None and entry.snapshot is not None:
                 self._send_snapshot(client, entry)
             elif entry is not None and self._may_send(entry, stream):
