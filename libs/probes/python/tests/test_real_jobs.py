@@ -122,8 +122,18 @@ def test_after_unfreezing_readings_are_of_what_is_stepped(real):  # noqa: F811
         assert reading(real, run, step)[0] == pytest.approx(value, rel=3e-4)
 
 
+class Clamped(Kinked):
+    """PyTorch 1 hands the gradient through at the edge of `clamp`, and the service does not."""
+
+    def forward(self, x):
+        return self.head(x + self.up(torch.clamp(self.down(x), min=0)))
+
+
 def test_a_kink_is_of_one_snapshot(real):  # noqa: F811
-    model = Kinked()
+    edge = torch.zeros(1, requires_grad=True)
+    if torch.autograd.grad(torch.clamp(edge, min=0).sum(), edge)[0].item() == 0:
+        pytest.skip("this PyTorch gives the gradient 0 at the edge of clamp: the branch never leaves its kink")
+    model = Clamped()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = attach(real, model, optimizer, (X, Y), loss="cross-entropy")
     steps(run, model, optimizer, 1)

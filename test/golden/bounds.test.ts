@@ -4,7 +4,7 @@ import { attachLoss, type Graph } from '#graph/index.js';
 import { GraphBuilder } from '#graph/builder.js';
 import { add, div, matmul, mul, reduceMean, relu, sqrt, sub, tanh } from '#graph/emit.js';
 import { createRandom, normalVector } from '#math/random.js';
-import { measureSnapshot } from './measure-snapshot.js';
+import { measureSnapshot } from '#instruments/index.js';
 
 const optimizer = {
   name: 'sgd',
