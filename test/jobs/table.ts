@@ -186,15 +186,22 @@ const networks: readonly JobCase[] = [
 const measured: readonly JobCase[] = [
   digits(
     'to the edge, squared error',
-    '--lr 1.5 --loss mse --scale-init 1.6 --width 100 --epochs 200 --check',
+    '--lr 1.5 --loss mse --scale-init 1.6 --width 100 --epochs 200 --pause 0.03 --check',
     { ...plain, found: [/^stage edge/], endsIn: /^edge$/, compared: { sharpness: 8 } },
     { short: true },
   ),
-  digits('to the edge with momentum', '--lr 0.5 --momentum 0.9 --loss mse --scale-init 1.6 --width 100 --epochs 300 --check', {
+  digits(
+    'to the edge with momentum',
+    '--lr 0.5 --momentum 0.9 --loss mse --scale-init 1.6 --width 100 --epochs 300 --pause 0.03 --check',
+    {
+      ...plain,
+      compared: { sharpness: 8 },
+    },
+  ),
+  digits('cross-entropy beyond the edge', '--lr 1.0 --width 100 --epochs 250 --pause 0.03 --check', {
     ...plain,
     compared: { sharpness: 8 },
   }),
-  digits('cross-entropy beyond the edge', '--lr 1.0 --width 100 --epochs 250 --check', { ...plain, compared: { sharpness: 8 } }),
   images('batch norm, full batch', '--batch 0 --optimizer SGD --lr 0.1 --epochs 60 --check', {
     ...plain,
     compared: { sharpness: 10 },
