@@ -59,7 +59,7 @@ export interface JobCase {
 export const neverFound: readonly RegExp[] = [
   /^lost /,
   // That snapshots of a fast job are left out, the newest kept, is true and said in this way; anything else is a loss.
-  /^gap (?!.*\| step \d+: \d+ snapshots? left out \(stale_snapshots\)$)/,
+  /^gap (?!.*\| step \d+: \d+ snapshots? left out \((stale_snapshots|memory)\)$)/,
   /^failed /,
   /^resumed /,
   /^dead_letter /,

@@ -43,7 +43,7 @@ parser.add_argument("--no-finish", action="store_true")
 parser.add_argument("--names", type=int, default=0, help="so many further numbers a step")
 parser.add_argument("--nan-from", type=int, default=-1)
 parser.add_argument("--nan-until", type=int, default=-1)
-parser.add_argument("--check", action="store_true", help="say λ1 in float64 at each snapshot")
+parser.add_argument("--check", action="store_true", help="say λ1 in float64 at each even step that has a snapshot")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
 
@@ -114,6 +114,8 @@ scheduler = {
 
 
 def check(step):
+    if step % 2:
+        return
     print(json.dumps({"step": step, "name": "sharpness", "value": truth.sharpness(model, loss_of, x_train, y_train)}), flush=True)
 
 
