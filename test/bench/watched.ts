@@ -15,11 +15,11 @@ import { sqlRows, startServiceProcess, type ServiceProcess } from '../support/se
 import { quantile, report, type BenchRow } from './support/report.js';
 
 const turns = Number(process.argv[2] ?? 3);
-/** About 0.5, 1.5 and 8 ms a step on two cores. */
+/** From half a millisecond to tens of them a step on two cores. */
 const sizes = [
-  { width: 32, steps: 6000 },
-  { width: 100, steps: 3000 },
-  { width: 500, steps: 800 },
+  { width: 32, examples: 150, steps: 8000 },
+  { width: 100, examples: 1000, steps: 1500 },
+  { width: 500, examples: 1500, steps: 200 },
 ];
 
 interface Job {
@@ -41,7 +41,7 @@ async function train(size: (typeof sizes)[number], service?: ServiceProcess): Pr
     ...(service !== undefined && { STAGEWATCH_ADDRESS: service.address }),
   };
   const job = join(packageRoot, 'test/bench/support/watched_job.py');
-  const { stdout } = await promisify(execFile)(python!, [job, String(size.steps), String(size.width)], { env });
+  const { stdout } = await promisify(execFile)(python!, [job, ...[size.steps, size.width, size.examples].map(String)], { env });
   return JSON.parse(stdout) as Job;
 }
 

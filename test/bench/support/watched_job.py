@@ -9,11 +9,11 @@ import time
 import torch
 from sklearn.datasets import load_digits
 
-steps, width = int(sys.argv[1]), int(sys.argv[2])
+steps, width, examples = (int(argument) for argument in sys.argv[1:4])
 torch.manual_seed(0)
 data = load_digits()
-x = torch.tensor(data.data[:1500] / 16.0, dtype=torch.float32)
-y = torch.tensor(data.target[:1500])
+x = torch.tensor(data.data[:examples] / 16.0, dtype=torch.float32)
+y = torch.tensor(data.target[:examples])
 model = torch.nn.Sequential(torch.nn.Linear(64, width), torch.nn.Tanh(), torch.nn.Linear(width, width), torch.nn.Tanh(),
                             torch.nn.Linear(width, 10))
 loss_of = torch.nn.CrossEntropyLoss()
