@@ -55,7 +55,6 @@ export class MeasuringProcess {
       environment: { ...libraryEnvironment(), ...environment },
       memoryBytes: engine.memoryBytes + startingBytes,
       niceness,
-      onlyIdle: true,
       firstToGo: true,
       ...(this.confined && {
         reach: { read: [...programFiles, ...jobFolders, ...(file === undefined ? [] : [file])], write: [scratch] },

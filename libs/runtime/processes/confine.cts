@@ -2,9 +2,6 @@
  * Loaded with `--require` before everything else of a child process, and so before libuv has threads: Landlock binds the
  * thread that asks and those that it starts. What is loaded afterwards reaches the files that are named in the argument
  * `--confine=…` and no TCP, whatever it is talked into. Threads that V8 has already only collect garbage and compile.
- *
- * The class of scheduling that `--only-idle` asks for is one of threads too: such a process gets the cores when nobody else wants
- * them, and gives them back at once.
  */
 import fs = require('node:fs');
 import koffi = require('koffi');
@@ -16,8 +13,6 @@ interface Reach {
 type Outcome = { readonly kind: 'landlock'; readonly abi: number } | { readonly kind: 'none'; readonly reason: string };
 
 const flag = '--confine=';
-const idleFlag = '--only-idle';
-const schedulerIdle = 5;
 const outcomeKey = Symbol.for('stagewatch.confinement');
 
 // linux/landlock.h
@@ -36,6 +31,8 @@ const pathOnly = 0o10000000 | 0o2000000; // O_PATH | O_CLOEXEC
 
 function confine(reach: Reach): Outcome {
   if (process.platform !== 'linux') return { kind: 'none', reason: `${process.platform} has no Landlock` };
+  // The setting of `native-calls.ts`, which can be made only before the first library is loaded: here.
+  koffi.config({ sync_stack_size: stackBytes });
   const libc = koffi.load(null);
   const call = libc.func('long syscall(long, uintptr_t, void *, unsigned long, unsigned long)');
   const prctl = libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
@@ -73,15 +70,7 @@ function confine(reach: Reach): Outcome {
   }
 }
 
-/** The system may have no such class: then the priority alone decides. */
-function takeOnlyIdle(): void {
-  if (process.platform !== 'linux') return;
-  koffi.load(null).func('int sched_setscheduler(int, int, void *)')(0, schedulerIdle, Buffer.alloc(4));
-}
-
-// The setting of `native-calls.ts`, which can be made only before the first library is loaded: here.
-koffi.config({ sync_stack_size: stackBytes });
-if (process.argv.includes(idleFlag)) takeOnlyIdle();
 const wish = process.argv.find((argument) => argument.startsWith(flag));
-if (wish !== undefined)
-  (globalThis as Record<symbol, unknown>)[outcomeKey] = confine(JSON.parse(wish.slice(flag.length)) as Reach);
+if (wish === undefined) throw new Error(`confine.cjs needs ${flag}…`);
+const outcome = confine(JSON.parse(wish.slice(flag.length)) as Reach);
+(globalThis as Record<symbol, unknown>)[outcomeKey] = outcome;

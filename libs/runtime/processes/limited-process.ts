@@ -28,8 +28,6 @@ export interface LimitedProcessOptions {
   readonly memoryBytes: number;
   /** 0 as everybody, 19 lowest. */
   readonly niceness: number;
-  /** It gets cores that nobody else wants, where the system has such a class; else its priority decides. */
-  readonly onlyIdle?: boolean;
   /** When the machine runs out of memory, Linux ends this process before any other. */
   readonly firstToGo?: boolean;
   readonly logger: Logger;
@@ -55,11 +53,11 @@ export class LimitedProcess {
   readonly end: Promise<ProcessEnd>;
 
   constructor(private readonly options: LimitedProcessOptions) {
-    const { file, args = [], nodeFlags = [], environment, name, logger, reach, onlyIdle = false } = options;
+    const { file, args = [], nodeFlags = [], environment, name, logger, reach } = options;
+    const confined = reach !== undefined;
     this.limitBytes = options.memoryBytes;
-    const bounds = [...(onlyIdle ? ['--only-idle'] : []), ...(reach === undefined ? [] : [`--confine=${JSON.stringify(reach)}`])];
-    this.child = fork(file, [...args, ...bounds], {
-      execArgv: bounds.length > 0 ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
+    this.child = fork(file, confined ? [...args, `--confine=${JSON.stringify(reach)}`] : args, {
+      execArgv: confined ? [...nodeFlags, '--require', confineFile] : [...nodeFlags],
       env: { ...environment },
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
