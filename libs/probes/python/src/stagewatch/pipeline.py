@@ -158,6 +158,7 @@ class Pipeline:
     def _keep_rest(self) -> None:
         self._encoder_thread.join(STOPPING_S)
         self._sender_thread.join(STOPPING_S)
+        self._leave_undescribed()
         left = self._journal.pending
         try:
             job = job_of(self._settings.address, self._identity, self._sender)
@@ -168,6 +169,14 @@ class Pipeline:
             return
         self._quiet.warn("left", f"{left} records could not be delivered to {self._settings.address} before the end; they are kept in "
                                  f"{folder} and are sent by the next job here that attaches, or by `python -m stagewatch sync`")
+
+    def _leave_undescribed(self) -> None:
+        """Snapshots of a network that the service was not told of would later be taken for those of another one."""
+        described = self._sender.uploader.described
+        gone = [queued for queued in self._snapshots.waiting if queued.item.subject not in (None, described)]
+        for queued in gone:
+            self._snapshots.done(queued)
+        withdraw(self._journal, gone, "end")
 
     def _close(self) -> None:
         self._spool.close()

@@ -34,7 +34,7 @@ class Uploader:
         self._upload: Optional[Upload] = None
         self._describe: Optional[Describe] = None
         #: The description that a snapshot asked for last.
-        self._described: Any = None
+        self.described: Any = None
         #: The newest record of a snapshot.
         self._newest = 0
         #: To be said once everything that waits has been uploaded.
@@ -134,11 +134,11 @@ class Uploader:
 
     def _see_described(self, subject: Any) -> None:
         """A snapshot of another network than those before it waits until they have arrived, and describes its own."""
-        if subject is None or subject is self._described or self._describe is None:
+        if subject is None or subject is self.described or self._describe is None:
             return
         self._journal.wait(lambda: self._stopping or self._journal.acknowledged >= self._newest, ORDER_S)
         self._describe(subject)
-        self._described = subject
+        self.described = subject
 
     def withdraw(self, gone: "list[QueuedSnapshot]", reason: str) -> None:
         """Says that these will not come."""
