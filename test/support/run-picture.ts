@@ -8,6 +8,8 @@ export interface RunPicture {
   /** Logged numbers: how many rows readers see, and how many distinct identities they have. */
   readonly rows: number;
   readonly identities: number;
+  /** Rows of what the job itself logs, without what its probe sees at snapshots. */
+  readonly logged: number;
   /** Value by `name step`; NaN and infinities spelled out. */
   readonly scalars: ReadonlyMap<string, string>;
   /** Kind, from, to, step, onset and more of each finding, in the order of the log. */
@@ -19,12 +21,12 @@ export interface RunPicture {
 
 /**
  * Waits until the judge has told the end of the run, all is measured, and the ledger, which nobody waits for, has written as many logged
- * numbers as are expected; then looks.
+ * numbers as are expected; then looks. What the probe sees comes before the job's own numbers of the same step.
  */
 export async function runPicture(
   service: Pick<ServiceProcess, 'url'>,
   run: string,
-  expectedRows: number,
+  expectedLogged: number,
   timeoutMs = 120_000,
 ): Promise<RunPicture> {
   const where = `WHERE run = '${run}'`;
@@ -37,11 +39,11 @@ export async function runPicture(
   await untilMeasured(service, run, timeoutMs);
   const counted = await eventually(
     () =>
-      rows<{ rows: number; identities: number }>(
-        `SELECT toUInt32(count()) AS rows, toUInt32(uniqExact((attempt, rank, sequence, place))) AS identities
-          FROM scalars ${where}`,
+      rows<{ rows: number; identities: number; logged: number }>(
+        `SELECT toUInt32(count()) AS rows, toUInt32(uniqExact((attempt, rank, sequence, place))) AS identities,
+          toUInt32(countIf(name NOT IN ('batch_size', 'gradient.clip'))) AS logged FROM scalars ${where}`,
       ),
-    ([row]) => row !== undefined && row.rows >= expectedRows,
+    ([row]) => row !== undefined && row.logged >= expectedLogged,
     timeoutMs,
   );
   const scalars = await rows<{ at: string; value: string }>(

@@ -135,7 +135,7 @@ describe('who speaks, and when', () => {
       expect(await job.exited).toMatchObject({ code: 0, delivered: true });
       const picture = await runPicture(service, run, 3 * steps + 1);
       const ended = Date.now();
-      expect(picture).toMatchObject({ status: 'finished', identities: 3 * steps + 1 });
+      expect(picture).toMatchObject({ status: 'finished', logged: 3 * steps + 1, rows: picture.identities });
       // Measured and told in order, and nobody took it for lost.
       expect(picture.findings.some((finding) => finding.startsWith('stage '))).toBe(true);
       expect(picture.findings.filter((finding) => /^(gap|lost|resumed) /.test(finding))).toEqual([]);

@@ -166,8 +166,8 @@ function discard(memory: RunMemory, record: WireRecord | undefined): RunMemory {
 
 /** A run that has ended and waits for no measurement needs no start for the next one; taken up again, it begins cold. */
 function withoutNeedlessTracker(memory: RunMemory): RunMemory {
-  const { tracker, status, outstanding, garbage } = memory;
-  if (tracker === null || !isEnd(status) || outstanding.snapshots.length > 0) return memory;
+  const { tracker, status, outstanding, awaited, garbage } = memory;
+  if (tracker === null || !isEnd(status) || outstanding.snapshots.length + awaited.length > 0) return memory;
   return { ...memory, tracker: null, garbage: [...garbage, tracker.blob] };
 }
 

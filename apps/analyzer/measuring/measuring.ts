@@ -48,7 +48,7 @@ export class Measuring {
   async start(memoryOf: (run: string) => Promise<RunMemory | undefined>): Promise<void> {
     for (const run of await this.waitingRuns.load()) {
       const memory = await memoryOf(run);
-      if (memory === undefined || memory.outstanding.snapshots.length === 0) await this.waitingRuns.remove(run);
+      if (memory === undefined || !isAwaiting(memory)) await this.waitingRuns.remove(run);
       else this.offer(run, memory);
     }
   }
@@ -69,7 +69,7 @@ export class Measuring {
   }
 
   async committed(run: string, memory: RunMemory): Promise<void> {
-    if (memory.outstanding.snapshots.length === 0) await this.waitingRuns.remove(run);
+    if (!isAwaiting(memory)) await this.waitingRuns.remove(run);
   }
 
   /** The judge has come to this memory. */
@@ -89,12 +89,12 @@ export class Measuring {
     this.begin();
   }
 
-  /** The step that is measured now, and how many snapshots wait for their turn. */
+  /** The step that is measured now, and how many snapshots wait for their turn or are still on their way here. */
   body(run: string, memory: RunMemory): MeasuringBody {
     const under = this.runs.get(run)?.work?.snapshot;
     const { snapshots } = memory.outstanding;
     const isUnderWay = under !== undefined && snapshots.some(({ position }) => position === under.position);
-    return { underWay: isUnderWay ? under.step : null, waiting: snapshots.length - (isUnderWay ? 1 : 0) };
+    return { underWay: isUnderWay ? under.step : null, waiting: snapshots.length + memory.awaited.length - (isUnderWay ? 1 : 0) };
   }
 
   /** Stops work on a run, and forgets it. */
@@ -244,6 +244,11 @@ export class Measuring {
 }
 
 /** Something is to be done for the run, though no further message of the log may come. */
-function leavesWork({ outstanding, status, garbage }: RunMemory): boolean {
-  return outstanding.snapshots.length > 0 || (status !== 'running' && garbage.length > 0);
+function leavesWork(memory: RunMemory): boolean {
+  return isAwaiting(memory) || (memory.status !== 'running' && memory.garbage.length > 0);
+}
+
+/** Something is still to be measured: it is here, or announced. */
+function isAwaiting({ outstanding, awaited }: RunMemory): boolean {
+  return outstanding.snapshots.length + awaited.length > 0;
 }
