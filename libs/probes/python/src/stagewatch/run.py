@@ -178,7 +178,7 @@ class Run:
                     self._rate_seen = rate if isinstance(rate, float) else None
                     self._new_rate(step, float(rate))
                     reason = self._cadence.due(step)
-            if reason:
+            if reason and self._taker.may_take():
                 clip = hooks.clipping() if hooks is not None else None
                 if clip is not None:
                     self._handover.point("gradient.clip", step, clip)

@@ -31,9 +31,9 @@ class Taker:
 
     def model(self, step: int, rate: float, reason: str, reported: bool) -> None:
         """Copies the model that is trained, right before its update."""
-        if self.source is None or not self._handover.pipeline.snapshots_wanted:
+        if reason != "last" and not self.may_take():
             return
-        if reason != "last" and not self._may_take():
+        if self.source is None or not self._handover.pipeline.snapshots_wanted:
             return
         if self._on_snapshot is not None and reason != "last":
             self._on_snapshot(step)
@@ -50,7 +50,7 @@ class Taker:
     def arrays(self, step: int, rate: float, parameters: Parameters) -> None:
         """Copies what a hand-written loop passes, when it is due."""
         reason = self._cadence.due(step)
-        if not reason or not self._handover.pipeline.snapshots_wanted or not self._may_take():
+        if not reason or not self.may_take():
             return
         if self._on_snapshot is not None:
             self._on_snapshot(step)
@@ -62,9 +62,10 @@ class Taker:
         if item is not None:
             self._handover.snapshot(item)
 
-    def _may_take(self) -> bool:
+    def may_take(self) -> bool:
         """A step that is passed over stays due: the next one is looked at again. How often the owner wants them, he knows."""
-        return self._cadence.fixed or self._ceiling.allows(self._handover.pipeline.snapshots_waiting)
+        pipeline = self._handover.pipeline
+        return pipeline.snapshots_wanted and (self._cadence.fixed or self._ceiling.allows(pipeline.snapshots_waiting))
 
     def _copied(self, copy: Callable[[], Optional[Buffer]]) -> Optional[Buffer]:
         began = time.perf_counter()
