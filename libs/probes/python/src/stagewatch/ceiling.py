@@ -9,7 +9,7 @@ from typing import Callable
 TIME_SHARE = 0.02
 BYTES_PER_S = 64 * 1024 * 1024
 # That many may be on their way.
-MOST_WAITING = 32
+MOST_WAITING = 64
 # What may be spent at once, so that the first steps of a training are seen one by one.
 BURST_S = 0.5
 BURST_BYTES = 1024 * 1024 * 1024
