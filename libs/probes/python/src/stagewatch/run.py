@@ -44,6 +44,7 @@ class Run:
         #: What is seen of training beside its updates; None in hand-written loops.
         self._hooks: Any = None
         self._batch_size = 0
+        self._other_size = 0
         #: The rate as the optimizer holds it (to see at a glance that it is the same object), and as a number.
         self._rate_seen: Any = None
         self._rate = float("nan")
@@ -195,9 +196,13 @@ class Run:
         self._outcome.look()
 
     def _batch(self, step: int, size: Optional[int]) -> None:
-        """This update is of so many examples."""
-        if size and size != self._batch_size:
-            self._batch_size = size
+        """This update is of so many examples. The last batch of an epoch is smaller, and no change: another size comes twice."""
+        if not size or size == self._batch_size:
+            self._other_size = 0
+        elif self._batch_size and size != self._other_size:
+            self._other_size = size
+        else:
+            self._batch_size, self._other_size = size, 0
             self._handover.point("batch_size", step, float(size))
 
     def _say(self) -> Optional[int]:
