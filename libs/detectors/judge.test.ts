@@ -1,30 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { wishCadence } from './cadence.js';
-import type { Finding, RunEvent, RunFacts, StepReadings } from './detector.js';
-import { createJudge, taggerStateOf, type JudgeState } from './judge.js';
-import { plainSgd, stageStreams } from './testing/golden-streams.js';
-
-const facts: RunFacts = { loss: 'mse', optimizer: plainSgd, batch: 'full' };
-
-function judgeAll(
-  inputs: readonly (StepReadings | RunEvent)[],
-  of: RunFacts = facts,
-): { findings: Finding[]; states: JudgeState[] } {
-  const judge = createJudge(of);
-  let state = judge.initial();
-  const findings: Finding[] = [];
-  const states: JudgeState[] = [];
-  for (const input of inputs) {
-    const saved = JSON.parse(JSON.stringify(state)) as JudgeState;
-    const result = 'kind' in input ? judge.event(saved, input) : judge.readings(saved, input);
-    findings.push(...result.findings);
-    state = result.state;
-    states.push(state);
-  }
-  return { findings, states };
-}
-
-const at = (step: number, readings: Record<string, number>): StepReadings => ({ step, readings });
+import type { RunFacts } from './detector.js';
+import { taggerStateOf } from './judge.js';
+import { stageStreams } from './testing/golden-streams.js';
+import { at, facts, judgeAll } from './testing/judge-all.js';
 
 describe('divergence', () => {
   it('is said once an episode, whatever goes bad in it', () => {

@@ -1,4 +1,5 @@
-// What is true of each job, as somebody who knows the job would say it, and not as the service says it today.
+// What is true of each job, as somebody who knows the job would say it, and not as the service says it today. One table, and
+// long for that reason.
 import type { JobCase, RunTruth } from './job-case.js';
 
 /** What every network that can be measured has. */

@@ -1,4 +1,7 @@
-"""PyTorch: jobs as people write them. Examples, losses, optimizers and loops of every usual kind."""
+"""PyTorch: jobs as people write them. Examples, losses, optimizers and loops of every usual kind.
+
+One list, to see at a glance which kinds of jobs are held; long for that reason.
+"""
 
 from __future__ import annotations
 

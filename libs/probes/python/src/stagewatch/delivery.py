@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, Optional
 
-from .identity import Attached
+from .events import SenderEvents
 from .quiet import Quiet
 from .run_secrets import RunSecrets
 from .sender import Sender
@@ -18,26 +18,10 @@ from .undelivered import discard, list_jobs, open_job
 PATIENCE_S = 15.0
 
 
-class _Listener:
-    """Hears what the sender has to say of a job that is over."""
+class _Listener(SenderEvents):
+    """Of a job that is over only a refusal matters."""
 
-    def __init__(self) -> None:
-        self.refused = False
-
-    def on_attached(self, _attached: Attached) -> None:
-        return None
-
-    def on_control(self, _control: Any) -> None:
-        return None
-
-    def on_unmeasured(self) -> None:
-        return None
-
-    def on_names_refused(self, _record: Any) -> Any:
-        return None
-
-    def on_record_refused(self, _points: int) -> None:
-        return None
+    refused = False
 
     def on_refused(self) -> None:
         self.refused = True

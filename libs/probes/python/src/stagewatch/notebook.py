@@ -18,7 +18,7 @@ def watch_cells(runs: Runs) -> None:
 
     def begin(*_: Any) -> None:
         before.clear()
-        before.update({id(run): _place(run) for run in runs()})
+        before.update({id(run): run._outcome.place for run in runs()})
 
     def end(result: Any = None) -> None:
         error = getattr(result, "error_in_exec", None)
@@ -26,13 +26,9 @@ def watch_cells(runs: Runs) -> None:
         if error is None or isinstance(error, KeyboardInterrupt):
             return
         for run in list(runs()):
-            if before.get(id(run)) != _place(run):
+            if before.get(id(run)) != run._outcome.place:
                 run._outcome.saw(error)
                 run._end(*run._outcome.now, wait=False)
 
     shell.events.register("pre_run_cell", begin)
     shell.events.register("post_run_cell", end)
-
-
-def _place(run: Any) -> Tuple[int, int]:
-    return int(run._clock.updates), int(run._clock.reported)

@@ -41,17 +41,18 @@ class Outcome:
 
     def saw(self, error: BaseException) -> None:
         if not isinstance(error, _NO_ERRORS):
-            self._error, self._error_at = status_of(error), self._place
+            self._error, self._error_at = status_of(error), self.place
 
     @property
     def now(self) -> Status:
         """What is to be said if the run ends now, without a word of its job."""
-        if self._error is not None and self._error_at == self._place:
+        if self._error is not None and self._error_at == self.place:
             return self._error
         return "finished", ""
 
     @property
-    def _place(self) -> Tuple[int, int]:
+    def place(self) -> Tuple[int, int]:
+        """How far training has come."""
         return int(self.clock.updates), int(self.clock.reported)
 
     def look(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from typing import Any, Callable, Optional
 
 from ._grpc import grpc
@@ -148,7 +148,7 @@ class Uploader:
             self._queue.done(queued)
 
     def _pause(self) -> None:
-        threading.Event().wait(PAUSE_S)
+        time.sleep(PAUSE_S)
 
 
 def withdraw(journal: Journal, gone: "list[QueuedSnapshot]", reason: str) -> None:
